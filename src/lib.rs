@@ -1,7 +1,15 @@
 //! firedrill
+pub mod config;
 pub mod drill;
+pub mod engine;
 pub mod ids;
+pub mod journal;
+pub mod metrics;
 pub mod playbook;
 pub mod ports;
+pub mod process;
+pub mod provider;
+pub mod report;
+pub mod sample;
 pub mod time;
 pub mod verify;

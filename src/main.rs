@@ -1,1 +1,2 @@
+//! firedrill's command line.
 fn main() {}

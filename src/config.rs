@@ -1,0 +1,1 @@
+//! `firedrill.toml`: what the operator allows.

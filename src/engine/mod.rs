@@ -1,0 +1,1 @@
+//! The loop: decide, write the intent, perform through a port, append the outcome.

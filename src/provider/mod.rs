@@ -1,0 +1,1 @@
+//! Adapters that restore and remove: one source a file.

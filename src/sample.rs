@@ -1,0 +1,1 @@
+//! The demonstration database of the quick start, and its backups.
