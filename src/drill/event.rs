@@ -297,6 +297,14 @@ pub struct StepOutline {
     pub retry: Retry,
     /// Its checks: name and whether required.
     pub checks: Vec<(String, bool)>,
+    /// How many of them run at the same time.
+    pub parallel: u32,
+    /// Whether what it restores or finds counts for the recovery point actual. A restore that picks an older
+    /// backup on purpose does not, as long as another takes the newest.
+    pub counts_for_rpo: bool,
+    /// What a person is asked, for an approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
 }
 
 /// What a step does.

@@ -1,5 +1,25 @@
 //! The drill: pure. Events in, state out; state in, wishes out. No clock, no I/O, no randomness.
+//!
+//! ```text
+//!            entries                       wishes
+//! journal ──────────> next ──> RunState ──────────> the engine performs them,
+//!    ^                             │ decide(now)     and journals what came of it
+//!    └─────────────────────────────┴───────────────────────────┘
+//! ```
+//!
+//! [`next`] lists every legal move in one match; [`decide`] gives the whole set of things wanted at a moment.
+//! A resumed run is the same loop with a longer journal.
 
+mod choose;
+mod decide;
 mod event;
+mod next;
+mod retry;
+mod state;
+mod verdict;
 
+pub use choose::{CLOCK_SKEW, Choice, choose};
+pub use decide::{Command, decide};
 pub use event::*;
+pub use next::{IllegalEvent, next};
+pub use state::{Approval, Chosen, ClaimStage, ClaimState, Phase, RunState, StepState, StepStatus, fold};
