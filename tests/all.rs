@@ -1,1 +1,3 @@
+//! The integration tests, in one binary: linking twenty costs more than running them.
 
+mod binary;
