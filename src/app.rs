@@ -9,7 +9,7 @@ use crate::{
     journal::{OpenMode, RunFilter, SqliteJournal},
     playbook::{Playbook, SourceKind},
     ports::{Journal, Observer, Ports, Provider},
-    process::{CommandSteps, Programs, Runner},
+    process::{Allowed, Runner, StepCommands},
     provider::{CommandProvider, Scratch, SqliteProvider},
     random::SystemRandom,
     time::SystemClock,
@@ -53,25 +53,37 @@ impl App {
 
     /// An engine on the real world, watched by `observer`.
     pub fn engine(&self, observer: Arc<dyn Observer>) -> Engine {
-        let runner = Runner::new(std::env::current_exe().ok());
-        let programs = {
-            let config = self.config.clone();
-            Programs::new(move |program| config.command_allowed(program))
-        };
-        let scratch = self.scratch();
-        let mut providers: BTreeMap<SourceKind, Arc<dyn Provider>> = BTreeMap::new();
-        providers.insert(SourceKind::Sqlite, Arc::new(SqliteProvider::new(scratch.clone())));
-        let command = CommandProvider::new(runner.clone(), programs.clone(), scratch);
-        providers.insert(SourceKind::Command, Arc::new(command));
         Engine::new(Ports {
-            providers: Arc::new(providers),
+            providers: Arc::new(self.providers()),
             verifier: Arc::new(Checks::new(Some(Arc::new(HttpVerifier::new())))),
-            commands: Arc::new(CommandSteps::new(runner, programs)),
+            commands: Arc::new(StepCommands::new(self.runner(), self.allowed())),
             journal: Arc::clone(&self.journal) as Arc<dyn Journal>,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             observer,
         })
+    }
+
+    /// The provider of a kind of source, where this build has one.
+    pub fn provider(&self, kind: SourceKind) -> Option<Arc<dyn Provider>> {
+        self.providers().remove(&kind)
+    }
+
+    fn providers(&self) -> BTreeMap<SourceKind, Arc<dyn Provider>> {
+        let sqlite: Arc<dyn Provider> = Arc::new(SqliteProvider::new(self.scratch()));
+        let command: Arc<dyn Provider> =
+            Arc::new(CommandProvider::new(self.runner(), self.allowed(), self.scratch()));
+        BTreeMap::from([(SourceKind::Sqlite, sqlite), (SourceKind::Command, command)])
+    }
+
+    /// Runs commands under a guard, which is this very program.
+    fn runner(&self) -> Runner {
+        Runner::new(std::env::current_exe().ok())
+    }
+
+    fn allowed(&self) -> Allowed {
+        let config = self.config.clone();
+        Allowed::new(move |program| config.command_allowed(program))
     }
 
     /// The folders in which things may be made and removed, and those that are production.

@@ -305,7 +305,9 @@ pub(super) async fn measure(
     let targets = match &check.of {
         FingerprintOf::Query(sql) => {
             if let Some(first) = check.exclude.first() {
-                measured.faults.push(format!("`exclude: {first}`: of a query, select the columns you want instead"));
+                measured
+                    .faults
+                    .push(format!("`exclude: {first}`: of a query, select the columns you want instead"));
             }
             vec![Target::Query(bind(sql)?)]
         }
@@ -339,7 +341,9 @@ async fn targets(
             match tables.iter().find(|table| table.name.eq_ignore_ascii_case(wanted)) {
                 Some(table) if chosen.contains(&table) => {}
                 Some(table) => chosen.push(table),
-                None => measured.faults.push(format!("there is no table `{wanted}`{}", hint(wanted, names()))),
+                None => {
+                    measured.faults.push(format!("there is no table `{wanted}`{}", hint(wanted, names())))
+                }
             }
         }
     } else {
@@ -366,9 +370,10 @@ async fn targets(
         let mut shape = session.describe(table).await?;
         let excluded = |column: &str| {
             exclude.iter().find(|entry| {
-                entry.strip_suffix_ignoring_case(column).and_then(|rest| rest.strip_suffix('.')).is_some_and(
-                    |named| named.eq_ignore_ascii_case(&shape.table.name),
-                )
+                entry
+                    .strip_suffix_ignoring_case(column)
+                    .and_then(|rest| rest.strip_suffix('.'))
+                    .is_some_and(|named| named.eq_ignore_ascii_case(&shape.table.name))
             })
         };
         let out: Vec<(String, &String)> =
@@ -465,7 +470,9 @@ async fn fingerprint(
     let mut details = std::mem::take(&mut measured.faults);
     let rows: u64 = measured.tables.iter().map(|(_, print)| print.rows).sum();
     let (expected, differing) = match (&check.expect, ask.baseline) {
-        (FingerprintExpect::Digest(digest), _) => (digest_words(digest), digests(&measured, digest, &mut details)),
+        (FingerprintExpect::Digest(digest), _) => {
+            (digest_words(digest), digests(&measured, digest, &mut details))
+        }
         (FingerprintExpect::Baseline, Some(baseline)) => {
             let all = check.of == FingerprintOf::AllTables;
             let differing = against(session, &measured, &baseline.tables, all, &mut details).await?;
@@ -488,9 +495,10 @@ async fn fingerprint(
         (false, differing) => format!("{} of {read} differ", grouped(differing)),
     };
     details.extend(measured.notes);
-    let digests = measured.tables.iter().map(|(target, print)| {
-        (target.name().to_owned(), format!("{}:{}", print.algorithm, print.digest))
-    });
+    let digests = measured
+        .tables
+        .iter()
+        .map(|(target, print)| (target.name().to_owned(), format!("{}:{}", print.algorithm, print.digest)));
     Ok(CheckOutcome {
         details,
         rows: Some(rows),
@@ -541,7 +549,9 @@ async fn against(
             differing += 1;
             details.push(match all {
                 true => format!("{}: not in the baseline", target.name()),
-                false => format!("{}: not in the baseline; take it anew with `firedrill baseline`", target.name()),
+                false => {
+                    format!("{}: not in the baseline; take it anew with `firedrill baseline`", target.name())
+                }
             });
             continue;
         };

@@ -42,12 +42,15 @@ fn no_secret_is_found_anywhere_after_a_whole_run() {
     let firedrill = Firedrill::new();
     let playbook = firedrill.write("drill.yaml", PLAYBOOK);
     firedrill.write("secret.txt", &format!("{FROM_FILE}\n"));
-    let mut command = firedrill.command(&["run", playbook.to_str().expect("utf-8"), "-vv", "--report", "report.html"]);
+    let mut command =
+        firedrill.command(&["run", playbook.to_str().expect("utf-8"), "-vv", "--report", "report.html"]);
     let ran = super::Ran::from(command.env("CANARY", FROM_ENV).output().expect("runs"));
     assert_eq!(ran.code, 1, "the command step ends with 3: {ran}");
-    let cmdlines = std::fs::read_to_string(firedrill.path().join("cmdlines.txt")).expect("the arguments of all");
+    let cmdlines =
+        std::fs::read_to_string(firedrill.path().join("cmdlines.txt")).expect("the arguments of all");
     assert!(cmdlines.contains("firedrill"), "the arguments were seen");
-    let mut places = vec![("stdout".to_owned(), ran.stdout.into_bytes()), ("stderr".to_owned(), ran.stderr.into_bytes())];
+    let mut places =
+        vec![("stdout".to_owned(), ran.stdout.into_bytes()), ("stderr".to_owned(), ran.stderr.into_bytes())];
     for format in ["html", "md", "json"] {
         let report = firedrill.run(&["report", "last", "--format", format, "--out", "-"]);
         places.push((format.to_owned(), report.stdout.into_bytes()));

@@ -25,7 +25,8 @@ fn the_examples_are_valid() {
 #[test]
 fn every_fault_is_told_at_once_with_its_place() {
     let firedrill = Firedrill::new();
-    let text = by_commands("faulty", "true", "").replace("rto:", "rtoo:").replace("needs: [store]", "needs: [stor]");
+    let text =
+        by_commands("faulty", "true", "").replace("rto:", "rtoo:").replace("needs: [store]", "needs: [stor]");
     let playbook = firedrill.write("faulty.yaml", &text);
     let ran = firedrill.run(&["check", playbook.to_str().expect("utf-8")]);
     assert_eq!(ran.code, 2, "{ran}");
@@ -61,7 +62,8 @@ fn a_scratch_folder_that_the_operator_does_not_allow_is_refused() {
 #[test]
 fn a_missing_backup_fails_loudly() {
     let firedrill = Firedrill::new();
-    let text = by_commands("none", "true", "").replace("{\\\"id\\\":\\\"one\\\",\\\"time\\\":\\\"2026-01-01T00:00:00Z\\\"}", "");
+    let text = by_commands("none", "true", "")
+        .replace("{\\\"id\\\":\\\"one\\\",\\\"time\\\":\\\"2026-01-01T00:00:00Z\\\"}", "");
     let playbook = firedrill.write("none.yaml", &text);
     let ran = firedrill.run(&["run", playbook.to_str().expect("utf-8")]);
     assert_eq!(ran.code, 1, "{ran}");

@@ -16,7 +16,8 @@ fn a_data_directory_that_can_not_be_written_ends_in_exit_6() {
 fn a_file_that_is_no_journal_is_left_alone() {
     let firedrill = Firedrill::new();
     let playbook = firedrill.write("drill.yaml", &by_commands("plain", "true", ""));
-    let other = firedrill.write("data/firedrill.db", "this is somebody's own file, and long enough to look at");
+    let other =
+        firedrill.write("data/firedrill.db", "this is somebody's own file, and long enough to look at");
     let before = std::fs::read(&other).expect("its bytes");
     let ran = firedrill.run(&["run", playbook.to_str().expect("utf-8")]);
     assert_eq!(ran.code, 6, "{ran}");
@@ -47,7 +48,10 @@ fn an_altered_entry_is_found() {
     for trigger in triggers(&firedrill) {
         sql(&firedrill, &format!("drop trigger {trigger}"));
     }
-    sql(&firedrill, "update events set body = replace(body, '2026-01-01', '2026-01-02') where body like '%2026-01-01%'");
+    sql(
+        &firedrill,
+        "update events set body = replace(body, '2026-01-01', '2026-01-02') where body like '%2026-01-01%'",
+    );
     let ran = firedrill.run(&["show", "last"]);
     assert_eq!(ran.code, 6, "{ran}");
     assert!(ran.stderr.contains("damaged at entry"), "{ran}");
@@ -62,7 +66,10 @@ fn a_full_disk_in_the_middle_ends_in_exit_6_and_the_run_goes_on_later() {
         firedrill.run(&["show", "last", "--events"]).stdout.contains("will make")
     });
     // Another holder takes the one thing away that the run needs: the right to write.
-    sql(&firedrill, "create trigger full before insert on events begin select raise(abort, 'database or disk is full'); end");
+    sql(
+        &firedrill,
+        "create trigger full before insert on events begin select raise(abort, 'database or disk is full'); end",
+    );
     let ran = super::Ran::from(child.wait_with_output().expect("ends"));
     assert_eq!(ran.code, 6, "{ran}");
     assert!(ran.stderr.contains("firedrill resume"), "it says how to go on: {ran}");
@@ -81,7 +88,8 @@ fn sql(firedrill: &Firedrill, text: &str) -> Vec<String> {
         let path = firedrill.data().join("firedrill.db");
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
         let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("opens");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text.to_owned())).fetch_all(&mut connection).await.expect(text);
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(text.to_owned())).fetch_all(&mut connection).await.expect(text);
         rows.iter().filter_map(|row| row.try_get::<String, _>(0).ok()).collect()
     })
 }

@@ -17,9 +17,11 @@ fn the_quick_start_passes_and_leaves_nothing() {
 
     let shown = firedrill.json(&["show", "last", "--format", "json"]);
     let steps = shown["steps"].as_array().expect("steps");
-    let checks: Vec<_> = steps.iter().flat_map(|step| step["checks"].as_array().into_iter().flatten()).collect();
+    let checks: Vec<_> =
+        steps.iter().flat_map(|step| step["checks"].as_array().into_iter().flatten()).collect();
     let rows: u64 = checks.iter().filter_map(|check| check["rows"].as_u64()).sum();
-    let kinds: std::collections::BTreeSet<_> = checks.iter().filter_map(|check| check["kind"].as_str()).collect();
+    let kinds: std::collections::BTreeSet<_> =
+        checks.iter().filter_map(|check| check["kind"].as_str()).collect();
     assert!(checks.len() >= 6, "{} checks", checks.len());
     assert!(kinds.len() >= 4, "{kinds:?}");
     assert!(rows >= 100_000, "{rows} rows");

@@ -78,7 +78,9 @@ pub(super) async fn row_numbers(
 ) -> Result<Option<RowNumbers>, Trouble> {
     let Some(number) = shape.row_number else { return Ok(None) };
     let table = quoted(&shape.table.name);
-    let sql = format!("select (select min(x.{number}) from main.{table} x), (select max(x.{number}) from main.{table} x)");
+    let sql = format!(
+        "select (select min(x.{number}) from main.{table} x), (select max(x.{number}) from main.{table} x)"
+    );
     let mut found = None;
     each_row(connection, &Statement { sql, values: Vec::new() }, |row| {
         if let (Value::Integer(least), Value::Integer(greatest)) =
