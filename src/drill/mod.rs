@@ -19,6 +19,8 @@ mod next;
 mod outcome;
 mod retry;
 mod state;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use choose::{CLOCK_SKEW, Choice, choose};
