@@ -6,11 +6,11 @@ use crate::{
     engine::Engine,
     error::Failure,
     ids::RunId,
-    journal::{OpenMode, RunFilter, SqliteJournal},
+    journal::{Mode, RunFilter, SqliteJournal},
     playbook::{Playbook, SourceKind},
     ports::{Journal, Observer, Ports, Provider},
     process::{Allowed, Runner, StepCommands},
-    provider::{CommandProvider, Scratch, SqliteProvider},
+    provider::{Commands, Scratch, SqliteFile},
     random::SystemRandom,
     time::SystemClock,
     verify::{Checks, http::HttpVerifier},
@@ -27,8 +27,8 @@ pub struct App {
 impl App {
     /// Opens the journal of a data directory, making it where there is none.
     pub async fn open(data_dir: &Path, config: Config) -> Result<Self, Failure> {
-        let journal = SqliteJournal::open(data_dir, OpenMode::ReadWrite).await?;
-        let holder = journal.holder()?;
+        let journal = SqliteJournal::open(data_dir, Mode::ReadWrite).await?;
+        let holder = journal.holder().await?;
         Ok(Self { journal: Arc::new(journal), config, holder })
     }
 
@@ -37,7 +37,7 @@ impl App {
         if !data_dir.join("firedrill.db").exists() {
             return Ok(None);
         }
-        let journal = SqliteJournal::open(data_dir, OpenMode::ReadOnly).await?;
+        let journal = SqliteJournal::open(data_dir, Mode::ReadOnly).await?;
         Ok(Some(Self { journal: Arc::new(journal), config, holder: String::new() }))
     }
 
@@ -70,9 +70,9 @@ impl App {
     }
 
     fn providers(&self) -> BTreeMap<SourceKind, Arc<dyn Provider>> {
-        let sqlite: Arc<dyn Provider> = Arc::new(SqliteProvider::new(self.scratch()));
+        let sqlite: Arc<dyn Provider> = Arc::new(SqliteFile::new(self.scratch()));
         let command: Arc<dyn Provider> =
-            Arc::new(CommandProvider::new(self.runner(), self.allowed(), self.scratch()));
+            Arc::new(Commands::new(self.runner(), self.allowed(), self.scratch()));
         BTreeMap::from([(SourceKind::Sqlite, sqlite), (SourceKind::Command, command)])
     }
 
@@ -111,7 +111,7 @@ impl App {
     /// The runs that are not over, the oldest first.
     pub async fn unfinished(&self) -> Result<Vec<RunId>, Failure> {
         let filter = RunFilter { unfinished_only: true, ..RunFilter::default() };
-        let mut rows = self.journal.runs(&filter).await?;
+        let mut rows = self.journal.runs(&filter, SystemClock::wall()).await?;
         rows.sort_by_key(|row| row.run);
         Ok(rows.into_iter().map(|row| row.run).collect())
     }

@@ -37,7 +37,7 @@ pub(super) async fn baseline(
             serde_json::json!({ "step": key.step, "check": key.check, "baseline": baseline })
         });
         let all: Vec<_> = each.collect();
-        return super::print(&format!("{}\n", crate::report::json::pretty(&all)));
+        return super::print(&format!("{}\n", super::pretty(&all)));
     }
     for (key, baseline) in &taken {
         let rows: u64 = baseline.tables.iter().map(|table| table.rows).sum();

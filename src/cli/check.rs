@@ -4,6 +4,7 @@ use super::{args::Format, context::Context, say};
 use crate::{
     error::{Exit, Failure},
     playbook::{Checked, Faults, Playbook},
+    time::SystemClock,
 };
 use std::path::{Path, PathBuf};
 
@@ -16,10 +17,7 @@ pub(super) fn check(context: &Context, paths: &[PathBuf], format: Format) -> Res
     let mut names: std::collections::BTreeMap<String, PathBuf> = Default::default();
     let (mut faults, mut warnings, mut reports) = (0, 0, Vec::new());
     for file in &files {
-        let bytes = std::fs::read(file).map_err(|error| {
-            Failure::Invalid(format!("the playbook {} can't be read: {error}", file.display()))
-        })?;
-        match Playbook::parse_bytes(file, &bytes) {
+        match Playbook::load(file, Some(SystemClock::wall())) {
             Ok(Checked { playbook, warnings: mild, .. }) => {
                 warnings += mild.len();
                 reports.extend(tell(context, format, &mild));
@@ -40,7 +38,7 @@ pub(super) fn check(context: &Context, paths: &[PathBuf], format: Format) -> Res
         }
     }
     if format != Format::Human {
-        super::print(&format!("{}\n", crate::report::json::pretty(&reports)))?;
+        super::print(&format!("{}\n", super::pretty(&reports)))?;
     }
     if let Err(Failure::Invalid(text)) = &config {
         say(text.trim_end());
@@ -64,10 +62,9 @@ fn tell(context: &Context, format: Format, faults: &Faults) -> Vec<serde_json::V
         }
         return Vec::new();
     }
-    match serde_json::to_value(faults) {
-        Ok(serde_json::Value::Array(each)) => each,
-        Ok(other) => vec![other],
-        Err(_) => Vec::new(),
+    match faults.to_json() {
+        serde_json::Value::Array(each) => each,
+        other => vec![other],
     }
 }
 

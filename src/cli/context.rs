@@ -6,7 +6,8 @@ use crate::{
     config::Config,
     error::Failure,
     playbook::Playbook,
-    report::text::TextStyle,
+    report::TextStyle,
+    time::SystemClock,
 };
 use std::{
     io::IsTerminal,
@@ -38,10 +39,8 @@ impl Context {
 
     /// A checked playbook; its warnings are said.
     pub(super) fn playbook(&self, path: &Path) -> Result<Playbook, Failure> {
-        let text = std::fs::read(path).map_err(|error| {
-            Failure::Invalid(format!("the playbook {} can't be read: {error}", path.display()))
-        })?;
-        let checked = Playbook::parse_bytes(path, &text).map_err(|faults| Failure::Invalid(faults.to_string()))?;
+        let checked = Playbook::load(path, Some(SystemClock::wall()))
+            .map_err(|faults| Failure::Invalid(faults.to_string()))?;
         if !checked.warnings.is_empty() && !self.global.quiet {
             say(checked.warnings.to_string().trim_end());
         }

@@ -8,7 +8,7 @@ use crate::{
 use std::{io::ErrorKind, path::Path};
 
 pub(super) fn init(dir: &Path, force: bool) -> Result<Exit, Failure> {
-    let files = [("drills/first.yaml", starter::PLAYBOOK), ("firedrill.toml", starter::CONFIG)];
+    let files = [("drills/first.yaml", starter::PLAYBOOK.1), ("firedrill.toml", starter::CONFIG.1)];
     let existing: Vec<_> =
         files.iter().map(|(name, _)| dir.join(name)).filter(|path| path.exists()).collect();
     if let (false, [first, ..]) = (force, existing.as_slice()) {

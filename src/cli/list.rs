@@ -4,9 +4,9 @@ use super::{args::Format, context::Context};
 use crate::{
     error::{Exit, Failure},
     journal::RunFilter,
-    metrics::RunSummary,
+    metrics::{RunSummary, summarise},
     ports::Journal,
-    report::text,
+    report::{ListRow, list as table},
     time::{SystemClock, Timestamp},
 };
 
@@ -33,15 +33,41 @@ pub(super) async fn list(
     };
     let filter = RunFilter { playbook, from, to, limit: Some(count), unfinished_only: false };
     let mut summaries = Vec::new();
-    for row in app.journal().runs(&filter).await? {
+    for row in app.journal().runs(&filter, SystemClock::wall()).await? {
         let entries = app.journal().entries(row.run).await?;
-        let summary = RunSummary::from_entries(&entries, Some(SystemClock::wall()));
+        let summary = summarise(&entries, SystemClock::wall());
         summaries.push(summary.map_err(|illegal| crate::engine::EngineError::Illegal { run: row.run, illegal })?);
     }
     match format {
-        Format::Human => super::print(&text::list(&summaries, context.style())),
-        Format::Json | Format::Ndjson => super::print(&format!("{}\n", crate::report::json::pretty(&summaries))),
+        Format::Human => {
+            let rows: Vec<ListRow> = summaries.iter().map(ListRow::from).collect();
+            super::print(&table(&rows, context.style()))
+        }
+        Format::Json | Format::Ndjson => {
+            let rows: Vec<_> = summaries.iter().map(row).collect();
+            super::print(&format!("{}\n", super::pretty(&rows)))
+        }
     }
+}
+
+/// A run in a listing, for machines; `firedrill show` has the rest.
+fn row(run: &RunSummary) -> serde_json::Value {
+    serde_json::json!({
+        "run": run.run,
+        "playbook": run.playbook,
+        "trigger": run.trigger,
+        "reason": run.reason,
+        "by": run.by,
+        "declared": run.declared,
+        "finished": run.finished,
+        "state": run.state,
+        "verdict": run.verdict,
+        "teardown": run.teardown,
+        "reasons": run.reasons,
+        "objectives": run.objectives,
+        "rta": run.rta,
+        "rpa": run.rpa,
+    })
 }
 
 /// The first moment of a quarter and of the one after it, in UTC.

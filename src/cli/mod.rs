@@ -54,8 +54,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
             report::report(&context, &run, format, out, templates, open).await
         }
         Command::Schema => {
-            let schema = serde_json::to_string_pretty(&crate::playbook::schema()).unwrap_or_default();
-            print(&format!("{schema}\n"))
+            print(&format!("{}\n", pretty(&crate::playbook::schema())))
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -73,6 +72,11 @@ fn print(text: &str) -> Result<Exit, Failure> {
         }
         _ => Ok(Exit::Passed),
     }
+}
+
+/// Indented JSON; what can't be written as JSON does not come up in our own types.
+fn pretty(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
 /// Says something to the person, on stderr.

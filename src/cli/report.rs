@@ -2,11 +2,9 @@
 
 use super::{args::ReportFormat, context::Context, say};
 use crate::{
-    app::App,
     engine::EngineError,
     error::{Exit, Failure},
-    ids::RunId,
-    metrics::RunSummary,
+    metrics::{RunSummary, summarise},
     ports::Journal,
     report::{self, Format},
     time::SystemClock,
@@ -26,18 +24,19 @@ pub(super) async fn report(
     })?;
     let run = app.journal().find_run(run).await?;
     let entries = app.journal().entries(run).await?;
-    let summary = RunSummary::from_entries(&entries, Some(SystemClock::wall()))
-        .map_err(|illegal| EngineError::Illegal { run, illegal })?;
-    let (format, ending) = match format {
-        ReportFormat::Html => (Format::Html, "html"),
-        ReportFormat::Md => (Format::Markdown, "md"),
-        ReportFormat::Json => (Format::Json, "json"),
+    let summary = summarise(&entries, SystemClock::wall())
+        .map_err(|illegal| EngineError::Illegal { run, illegal })?
+        .with_head(Some(app.journal().head(run).await?));
+    let format = match format {
+        ReportFormat::Html => Format::Html,
+        ReportFormat::Md => Format::Markdown,
+        ReportFormat::Json => Format::Json,
     };
-    let text = render(&app, run, &summary, format, templates.as_deref()).await?;
+    let text = render(&summary, format, templates.as_deref())?;
     if out.as_deref() == Some(Path::new("-")) {
         return super::print(&text);
     }
-    let path = out.unwrap_or_else(|| PathBuf::from(format!("{}-{}.{ending}", summary.playbook, run.short())));
+    let path = out.unwrap_or_else(|| PathBuf::from(format!("{}-{}.{format}", summary.playbook, run.short())));
     write(&path, &text)?;
     if and_open {
         open(&path);
@@ -45,26 +44,13 @@ pub(super) async fn report(
     Ok(Exit::Passed)
 }
 
-async fn render(
-    app: &App,
-    run: RunId,
-    summary: &RunSummary,
-    format: Format,
-    templates: Option<&Path>,
-) -> Result<String, Failure> {
-    let head = app.journal().head(run).await?;
-    report::render(summary, format, Some(head), templates).map_err(|error| Failure::Invalid(error.to_string()))
+fn render(summary: &RunSummary, format: Format, templates: Option<&Path>) -> Result<String, Failure> {
+    report::render(summary, format, templates).map_err(|error| Failure::Invalid(error.to_string()))
 }
 
 /// Writes the HTML report of a run.
-pub(super) async fn write_html(
-    app: &App,
-    run: RunId,
-    summary: &RunSummary,
-    path: &Path,
-    templates: Option<&Path>,
-) -> Result<(), Failure> {
-    write(path, &render(app, run, summary, Format::Html, templates).await?)
+pub(super) fn write_html(summary: &RunSummary, path: &Path) -> Result<(), Failure> {
+    write(path, &render(summary, Format::Html, None)?)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use crate::{
     drill::Trigger,
     engine::{Drive, EngineError, Order, Stop},
     error::{Exit, Failure},
-    metrics::RunSummary,
+    metrics::{RunSummary, summarise},
     report::text,
 };
 use std::{io::IsTerminal, path::PathBuf, sync::Arc};
@@ -86,15 +86,16 @@ pub(super) async fn to_the_end(
             });
         }
     };
-    let summary = RunSummary::from_entries(&outcome.entries, None).map_err(|illegal| {
-        EngineError::Illegal { run, illegal }
-    })?;
+    let now = outcome.entries.last().map_or(crate::time::Timestamp::from_millis(0), |entry| entry.at);
+    let summary =
+        summarise(&outcome.entries, now).map_err(|illegal| EngineError::Illegal { run, illegal })?;
+    let summary: RunSummary = summary.with_head(Some(app.journal().head(run).await?));
     match after.answer.format {
         Format::Human => {
-            super::print(&text::summary(&summary, context.style()))?;
+            super::print(&text(&summary, context.style()))?;
         }
         Format::Json => {
-            super::print(&format!("{}\n", crate::report::json::pretty(&summary)))?;
+            super::print(&format!("{}\n", super::pretty(&summary)))?;
         }
         Format::Ndjson => {
             super::print(&format!("{}\n", serde_json::json!({ "run": run, "summary": summary })))?;
@@ -102,7 +103,7 @@ pub(super) async fn to_the_end(
     }
     if after.report.is_some() || after.open {
         let path = after.report.unwrap_or_else(|| context.data_dir().join("reports").join(format!("{run}.html")));
-        write_html(app, run, &summary, &path, None).await?;
+        write_html(&summary, &path)?;
         if after.open {
             super::report::open(&path);
         }

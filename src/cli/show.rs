@@ -4,7 +4,7 @@ use super::{args::Format, context::Context, words};
 use crate::{
     engine::EngineError,
     error::{Exit, Failure},
-    metrics::RunSummary,
+    metrics::summarise,
     ports::Journal,
     report::text,
     time::SystemClock,
@@ -27,17 +27,18 @@ pub(super) async fn show(context: &Context, run: &str, events: bool, format: For
                 });
                 super::print(&lines.collect::<String>())
             }
-            Format::Json => super::print(&format!("{}\n", crate::report::json::pretty(&entries))),
+            Format::Json => super::print(&format!("{}\n", super::pretty(&entries))),
             Format::Ndjson => {
                 let lines = entries.iter().filter_map(|entry| serde_json::to_string(entry).ok());
                 super::print(&lines.map(|line| line + "\n").collect::<String>())
             }
         };
     }
-    let summary = RunSummary::from_entries(&entries, Some(SystemClock::wall()))
-        .map_err(|illegal| EngineError::Illegal { run, illegal })?;
+    let summary = summarise(&entries, SystemClock::wall())
+        .map_err(|illegal| EngineError::Illegal { run, illegal })?
+        .with_head(Some(app.journal().head(run).await?));
     match format {
-        Format::Human => super::print(&text::summary(&summary, context.style())),
-        Format::Json | Format::Ndjson => super::print(&format!("{}\n", crate::report::json::pretty(&summary))),
+        Format::Human => super::print(&text(&summary, context.style())),
+        Format::Json | Format::Ndjson => super::print(&format!("{}\n", super::pretty(&summary))),
     }
 }
