@@ -1,5 +1,6 @@
 //! firedrill
 pub mod config;
+pub mod document;
 pub mod drill;
 pub mod engine;
 pub mod ids;
@@ -11,5 +12,6 @@ pub mod process;
 pub mod provider;
 pub mod report;
 pub mod sample;
+pub mod starter;
 pub mod time;
 pub mod verify;
