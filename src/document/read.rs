@@ -107,6 +107,13 @@ impl<'a> Reader<'a> {
         self.cx.faults.push(span, Severity::Error, message.into(), Some(help.into()));
     }
 
+    /// The value may be a secret: it is not shown in excerpts.
+    pub(crate) fn hide(&mut self) {
+        if let Some(node) = self.node {
+            self.cx.faults.hide(node.span);
+        }
+    }
+
     /// Sets a text aside for later.
     pub(crate) fn note(&mut self, text: &str, what: &'static str) {
         let span = self.span();
@@ -274,7 +281,8 @@ impl<'a> Reader<'a> {
         let Kind::List(items) = &self.node?.kind else {
             let help = match self.node.map(|node| &node.kind) {
                 Some(Kind::Scalar(scalar)) if scalar.sort != Sort::Null && least <= 1 => {
-                    format!("put it in brackets: [{}]", words::short(&scalar.text))
+                    let written = self.cx.faults.slice(self.span()).unwrap_or_default();
+                    format!("put it in brackets: [{}]", words::short(written))
                 }
                 _ => "a list is written as [a, b], or with a `- ` before each line".to_owned(),
             };
@@ -391,7 +399,8 @@ impl<'a> Reader<'a> {
             None => None,
             Some(Node { kind: Kind::Map(entries), .. }) => Some(entries.as_slice()),
             Some(_) => {
-                self.wrong(&format!("{what} (a map of keys and values)"));
+                let found = self.node.map(Node::name).unwrap_or_default();
+                self.error(format!("expected {what}, found {found}"), "give a map of keys and values here");
                 return None;
             }
         };
@@ -448,6 +457,14 @@ impl<'a> Fields<'_, 'a> {
     /// Whether the key is there.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.find(key).is_some()
+    }
+
+    /// Whether a key that nothing asked for was likely meant to be this one.
+    pub(crate) fn misspelt(&self, key: &'static str) -> bool {
+        let unused = || self.known.iter().copied().filter(|word| !self.has(word));
+        let unknown = |entry: &&Entry| !self.known.contains(&entry.key.as_str());
+        let mut strays = self.entries.unwrap_or_default().iter().filter(unknown);
+        strays.any(|entry| words::nearest(&entry.key, unused()) == Some(key))
     }
 
     /// Where the key is, or the map.
@@ -521,7 +538,7 @@ impl<'a> Fields<'_, 'a> {
         self.required.push(key);
         if self.entries.is_some() && !self.has(key) {
             let message = format!("{} has no `{key}`", self.what);
-            self.missing.push((vec![key], message, format!("add `{key}:` — {}", lower(doc))));
+            self.missing.push((vec![key], message, format!("add `{key}`: {}", lower(doc))));
         }
         self.opt(key, doc, f)
     }
@@ -679,7 +696,7 @@ mod tests {
         assert_eq!(
             faults,
             [
-                "a pair has no `name` / add `name:` — what it is called",
+                "a pair has no `name` / add `name`: what it is called",
                 "a pair has none of `one` and `two` / give exactly one of them",
             ]
         );

@@ -406,7 +406,8 @@ fn http(r: &mut Reader<'_>) -> Option<Verify> {
         let timeout = m.opt("timeout", "How long one request may take.", values::duration);
         let required =
             m.opt("required", "Whether the verdict depends on it; true where left out.", values::boolean);
-        if body.is_some() && matches!(method, None | Some("GET" | "HEAD")) {
+        let bodiless = method.map_or(!m.has("method"), |method| matches!(method, "GET" | "HEAD"));
+        if body.is_some() && bodiless {
             m.error("body", "a GET or HEAD request has no body", "add `method: POST`");
         }
         let check = HttpCheck {

@@ -163,7 +163,7 @@ fn timestamp(r: &mut Reader<'_>) -> Option<String> {
 fn commands(r: &mut Reader<'_>) -> Option<Restore> {
     r.fields("a command restore", |m| {
         let source = m.need("commands", "The four commands; see the JSON contract.", |r| {
-            r.fields("the commands of a restore", |m| {
+            r.fields("`commands`", |m| {
                 let from = m.noted();
                 let point = m.need("recovery_point", "Prints the recovery points.", command);
                 let early = m.take_notes(from);

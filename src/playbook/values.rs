@@ -223,19 +223,20 @@ pub(super) fn sql(r: &mut Reader<'_>) -> Option<Template> {
 
 /// The name of an environment variable. What was given is not repeated: it may be the secret itself.
 pub(crate) fn variable(r: &mut Reader<'_>) -> Option<String> {
-    r.parsed(
-        json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }),
-        "a variable's name",
-        |text| {
-            if is_variable(text) {
-                return Ok(text.to_owned());
-            }
-            Err((
-                "this is not the name of an environment variable".to_owned(),
-                "give the variable's name, such as `PGPASSWORD`, not its value".to_owned(),
-            ))
-        },
-    )
+    let schema = json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" });
+    let name = r.parsed(schema, "a variable's name", |text| {
+        if is_variable(text) {
+            return Ok(text.to_owned());
+        }
+        Err((
+            "this is not the name of an environment variable".to_owned(),
+            "give the variable's name, such as `PGPASSWORD`, not its value".to_owned(),
+        ))
+    });
+    if name.is_none() {
+        r.hide();
+    }
+    name
 }
 
 /// Whether a text can name an environment variable.
@@ -292,6 +293,7 @@ pub(super) fn no_secret(r: &mut Reader<'_>, name: &str, value: &EnvValue) -> Opt
     if text.references().next().is_some() || text.to_string().is_empty() {
         return Some(());
     }
+    r.hide();
     r.error(
         format!("{} is a secret, and must not be written into a playbook", words::quoted(name)),
         "write { env: NAME } or { file: PATH }, and change the secret: this file has been read",
@@ -303,6 +305,7 @@ pub(super) fn no_secret(r: &mut Reader<'_>, name: &str, value: &EnvValue) -> Opt
 pub(super) fn password(r: &mut Reader<'_>) -> Option<Password> {
     r.shared("password", |r| {
         if !r.describing() && !r.is_map() {
+            r.hide();
             r.error(
                 "a password must not be written into a playbook",
                 "write { env: NAME }, { file: PATH } or { reset: true }; \
@@ -344,10 +347,7 @@ pub(super) fn arn(r: &mut Reader<'_>) -> Option<String> {
         if text.starts_with("arn:") && text.split(':').count() >= 6 {
             return Ok(text.to_owned());
         }
-        Err((
-            "this is not an ARN".to_owned(),
-            "it reads arn:aws:secretsmanager:eu-central-1:210987654321:secret:drill-a1b2c3".to_owned(),
-        ))
+        Err(("this is not an ARN".to_owned(), "it reads arn:aws:SERVICE:REGION:ACCOUNT:NAME".to_owned()))
     })
 }
 
@@ -421,6 +421,7 @@ pub(super) fn url(r: &mut Reader<'_>) -> Option<Template> {
     match reqwest::Url::parse(&probe) {
         _ if begins_with_reference => Some(template),
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            r.hide();
             r.error(
                 "a URL must not hold a user or password",
                 "send them as a header: { Authorization: { env: NAME } }",
