@@ -10,7 +10,7 @@ use crate::{
         read::{At, Context, Fields, Reader},
         words,
     },
-    playbook::values,
+    playbook::{secrets, values},
 };
 use serde_json::json;
 use std::{
@@ -292,7 +292,7 @@ fn secret(r: &mut Reader<'_>) -> Option<Secret> {
     }
     r.fields("the source of a secret", |m| {
         m.one_of(&[
-            ("env", "An environment variable.", |r| values::variable(r).map(Secret::Env)),
+            ("env", "An environment variable.", |r| secrets::variable(r).map(Secret::Env)),
             ("file", "A file that holds it, absolute.", |r| folder(r).map(Secret::File)),
         ])
     })
@@ -304,7 +304,7 @@ fn notify(r: &mut Reader<'_>) -> Option<Notify> {
             r.fields("a webhook", |m| {
                 let url = m.one_of(&[
                     ("url_env", "The environment variable that holds the URL.", |r| {
-                        values::variable(r).map(Secret::Env)
+                        secrets::variable(r).map(Secret::Env)
                     }),
                     ("url_file", "The file that holds the URL, absolute.", |r| folder(r).map(Secret::File)),
                     // Known, so that its own message is given rather than that it is unknown.

@@ -2,6 +2,7 @@
 
 use super::{
     model::{CommandLine, CommandSpec, EnvValue},
+    secrets,
     template::Template,
     values,
 };
@@ -105,11 +106,11 @@ fn full(r: &mut Reader<'_>) -> Option<CommandSpec> {
 
 fn env(r: &mut Reader<'_>) -> Option<BTreeMap<String, EnvValue>> {
     let entries = r.entries(|name, r| {
-        let value = values::env_value(r);
+        let value = secrets::env_value(r);
         if r.describing() {
             return None;
         }
-        if !values::is_variable(name) {
+        if !secrets::is_variable(name) {
             r.error(
                 format!("{} can't name an environment variable", words::quoted(name)),
                 "use A-Z, a-z, 0-9 and `_`, not beginning with a digit",
@@ -117,8 +118,8 @@ fn env(r: &mut Reader<'_>) -> Option<BTreeMap<String, EnvValue>> {
             return None;
         }
         let value = value?;
-        if values::names_a_secret(name) {
-            values::no_secret(r, name, &value)?;
+        if secrets::names_a_secret(name) {
+            secrets::no_secret(r, name, &value)?;
         }
         Some(value)
     })?;

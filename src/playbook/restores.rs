@@ -6,7 +6,7 @@
 use super::{
     commands::command,
     model::{CommandSource, Restore, Selector, Source, SourceKind, SqliteSource},
-    values,
+    secrets, values,
 };
 use crate::{
     document::{
@@ -350,7 +350,7 @@ fn postgres_dump(r: &mut Reader<'_>) -> Option<Restore> {
                 let _ = m.need("host", "Its host, or the folder of its socket.", values::words_of);
                 let _ = m.opt("port", "Its port; 5432 where left out.", |r| r.integer(1, 65_535));
                 let _ = m.opt("user", "Who creates the scratch database.", values::words_of);
-                let _ = m.opt("password", "Where the password comes from.", values::password);
+                let _ = m.opt("password", "Where the password comes from.", secrets::password);
                 Some(())
             })
         });
