@@ -51,7 +51,9 @@ pub(super) fn judge(expect: &Expectation, answer: &Answer, allow_empty: bool) ->
         return rows(*count, answer, allow_empty, expected);
     }
     match one_value(answer, allow_empty) {
-        Ok(None) => Judgement { passed: true, expected, actual: "no row, as allowed".into(), ..Judgement::default() },
+        Ok(None) => {
+            Judgement { passed: true, expected, actual: "no row, as allowed".into(), ..Judgement::default() }
+        }
         Ok(Some(value)) => {
             let (passed, details) = match fits(expect, value) {
                 Ok(passed) => (passed, Vec::new()),
@@ -83,7 +85,12 @@ pub(super) fn judge_freshness(answer: &Answer, max_age: Option<Period>, declared
                 "the value is no moment; give an ISO 8601 text, seconds or milliseconds since 1970, or a Julian day"
             }
         };
-        return Judgement { expected, actual: value.shown(), details: vec![why.into()], ..Judgement::default() };
+        return Judgement {
+            expected,
+            actual: value.shown(),
+            details: vec![why.into()],
+            ..Judgement::default()
+        };
     };
     if at > declared + FUTURE {
         let ahead = at.since(declared).human();
@@ -91,7 +98,8 @@ pub(super) fn judge_freshness(answer: &Answer, max_age: Option<Period>, declared
             expected,
             actual: format!("newest data from {}, {ahead} in the future", at.human()),
             details: vec![
-                "data from the future proves nothing about its age: a zone is missing, or a clock is wrong".into(),
+                "data from the future proves nothing about its age: a zone is missing, or a clock is wrong"
+                    .into(),
             ],
             ..Judgement::default()
         };
@@ -196,7 +204,9 @@ fn equals(wanted: &serde_json::Value, value: &Value) -> Result<bool, String> {
         },
         (Json::String(wanted), Value::Text(text)) => Ok(wanted == text),
         (Json::String(_), value) => Err(not_alike("a text", value)),
-        (Json::Array(_) | Json::Object(_), _) => Err("lists and mappings can't be compared with a value".into()),
+        (Json::Array(_) | Json::Object(_), _) => {
+            Err("lists and mappings can't be compared with a value".into())
+        }
     }
 }
 
@@ -272,7 +282,9 @@ mod tests {
     fn bounds_hold_on_both_sides() {
         let between = |value| passes(Expectation::Between(json!(1), json!(2.5)), value);
         assert!(between(Value::Integer(1)) && between(Value::Real(2.5)) && between(Value::Integer(2)));
-        assert!(!between(Value::Real(0.999)) && !between(Value::Integer(3)) && !between(Value::Real(f64::NAN)));
+        assert!(
+            !between(Value::Real(0.999)) && !between(Value::Integer(3)) && !between(Value::Real(f64::NAN))
+        );
         assert!(passes(Expectation::Min(json!("2026-01-01")), text("2026-02-01")));
         assert!(!passes(Expectation::Max(json!("2026-01-01")), text("2026-02-01")));
         for value in [Value::Null, text("5"), Value::Blob(vec![5])] {

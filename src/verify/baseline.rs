@@ -2,14 +2,16 @@
 
 use super::{
     TableFingerprint,
-    sql::{Session, Trouble, binder, measure, ticker},
+    sql::{Session, Trouble},
     sqlite::SqliteSession,
+    tables::{binder, measure, ticker},
 };
 use crate::{
     drill::{Fault, FaultClass, RecoveryPoint},
     ids::StepId,
     playbook::{
-        Action, Check, CheckKind, FingerprintCheck, FingerprintExpect, Playbook, Restore, Source, Step, Subject,
+        Action, Check, CheckKind, FingerprintCheck, FingerprintExpect, Playbook, Restore, Source, Step,
+        Subject,
     },
     ports::{Known, Progress},
 };
@@ -77,7 +79,10 @@ pub struct BaselineRequest<'a> {
 }
 
 /// Takes one baseline on a live SQLite database.
-pub async fn take_baseline(ask: BaselineRequest<'_>, database: &Path) -> Result<Vec<TableFingerprint>, Fault> {
+pub async fn take_baseline(
+    ask: BaselineRequest<'_>,
+    database: &Path,
+) -> Result<Vec<TableFingerprint>, Fault> {
     let mut taken = take_baselines(std::slice::from_ref(&ask), database).await?;
     Ok(taken.pop().unwrap_or_default())
 }
@@ -106,6 +111,8 @@ pub async fn take_baselines(
     };
     Box::pin(whole).await.map_err(|trouble| match trouble {
         Trouble::Fault(fault) => fault,
-        Trouble::Damaged(what) => Fault::new(FaultClass::Permanent, format!("the live database is damaged: {what}")),
+        Trouble::Damaged(what) => {
+            Fault::new(FaultClass::Permanent, format!("the live database is damaged: {what}"))
+        }
     })
 }

@@ -58,7 +58,8 @@ fn shape(baseline: &TableFingerprint, restored: &TableFingerprint) -> Vec<String
         match kind(&restored.columns, name) {
             None => {
                 let names = restored.columns.iter().map(|(name, _)| name.as_str());
-                let hint = nearest(name, names).map(|near| format!(" (there is `{near}`)")).unwrap_or_default();
+                let hint =
+                    nearest(name, names).map(|near| format!(" (there is `{near}`)")).unwrap_or_default();
                 found.push(format!("column `{name}` is missing{hint}"));
             }
             Some(is) if is != *was => found.push(format!("column `{name}` was {was}, is {is}")),
@@ -230,7 +231,9 @@ mod tests {
         let is = table(&[(1, "a"), (2, "B"), (100, "d"), (101, "e")]);
         assert_eq!(
             words(&was, &is),
-            ["orders: 4 rows differ (3 rows in the baseline, 4 here): changed id=2; lost id=99; extra id=100, id=101"]
+            [
+                "orders: 4 rows differ (3 rows in the baseline, 4 here): changed id=2; lost id=99; extra id=100, id=101"
+            ]
         );
     }
 

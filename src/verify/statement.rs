@@ -81,7 +81,9 @@ impl Reader {
                     self.inside = Inside::Nothing;
                 }
                 Inside::Quote(_) | Inside::LineComment | Inside::BlockComment => {}
-                Inside::Word if c.is_alphanumeric() || matches!(c, '_' | '$') || !c.is_ascii() => self.letter(c),
+                Inside::Word if c.is_alphanumeric() || matches!(c, '_' | '$') || !c.is_ascii() => {
+                    self.letter(c)
+                }
                 Inside::Nothing | Inside::Word => {
                     self.end_word();
                     match (c, next) {
@@ -151,7 +153,9 @@ impl Reader {
             return Err(wrong("a quote or comment in the query is never closed"));
         }
         match self.first {
-            First::Reading(word) | First::Done(word) if matches!(word.as_str(), "select" | "with" | "values") => {
+            First::Reading(word) | First::Done(word)
+                if matches!(word.as_str(), "select" | "with" | "values") =>
+            {
                 Ok(())
             }
             _ => Err(wrong("a check only reads: the query must begin with SELECT, WITH or VALUES")),

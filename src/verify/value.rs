@@ -49,7 +49,11 @@ fn order(integer: i128, real: f64) -> Option<Ordering> {
     }
     // Saturates beyond the range of i128, which is far beyond that of the integers compared here.
     let whole = real.trunc() as i128;
-    Some(integer.cmp(&whole).then_with(|| 0.0f64.partial_cmp(&(real - real.trunc())).unwrap_or(Ordering::Equal)))
+    Some(
+        integer
+            .cmp(&whole)
+            .then_with(|| 0.0f64.partial_cmp(&(real - real.trunc())).unwrap_or(Ordering::Equal)),
+    )
 }
 
 impl Value {

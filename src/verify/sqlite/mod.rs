@@ -11,6 +11,8 @@
 
 mod scan;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use super::{
     TableFingerprint,
@@ -26,7 +28,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use scan::Part;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Decode, Executor, Row, Sqlite, SqlSafeStr, TypeInfo, ValueRef,
+    AssertSqlSafe, ConnectOptions, Connection, Decode, Executor, Row, SqlSafeStr, Sqlite, TypeInfo, ValueRef,
     sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow, SqliteValueRef},
 };
 use std::{
@@ -142,7 +144,9 @@ pub(super) fn trouble(error: sqlx::Error) -> Trouble {
         9 => fault(FaultClass::Timeout, "the statement was stopped".into()),
         5 | 6 => fault(FaultClass::Transient, format!("the database is busy: {message}")),
         8 => fault(FaultClass::Permanent, format!("a check only reads: {message}")),
-        7 | 10 | 13 | 14 | 23 => fault(FaultClass::Surroundings, format!("the database can't be read: {message}")),
+        7 | 10 | 13 | 14 | 23 => {
+            fault(FaultClass::Surroundings, format!("the database can't be read: {message}"))
+        }
         _ => fault(FaultClass::Permanent, format!("SQLite says: {message}")),
     }
 }
@@ -259,7 +263,8 @@ impl Session for SqliteSession {
                 let names = self.columns(statement).await?;
                 let columns = names.into_iter().map(|name| (name, String::new())).collect();
                 let plan = scan::Plan::of_query(statement);
-                let tally = scan::tally(&mut self.connection, &plan, Part::Whole, |rows| seen(rows, None)).await?;
+                let tally =
+                    scan::tally(&mut self.connection, &plan, Part::Whole, |rows| seen(rows, None)).await?;
                 return Ok(tally.finish("query", columns, Vec::new()));
             }
         };
@@ -315,8 +320,10 @@ impl Session for SqliteSession {
 impl SqliteSession {
     async fn columns(&mut self, statement: &Statement) -> Result<Vec<String>, Trouble> {
         use sqlx::{Column, Statement as _};
-        let prepared =
-            (&mut self.connection).prepare(AssertSqlSafe(statement.sql.as_str()).into_sql_str()).await.map_err(trouble)?;
+        let prepared = (&mut self.connection)
+            .prepare(AssertSqlSafe(statement.sql.as_str()).into_sql_str())
+            .await
+            .map_err(trouble)?;
         Ok(prepared.columns().iter().map(|column| column.name().to_owned()).collect())
     }
 }

@@ -47,7 +47,8 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn of_table(shape: &Shape) -> Self {
-        let names: Vec<String> = shape.columns.iter().map(|(name, _)| format!("x.{}", quoted(name))).collect();
+        let names: Vec<String> =
+            shape.columns.iter().map(|(name, _)| format!("x.{}", quoted(name))).collect();
         let sql = format!("select {} from main.{} as x", names.join(", "), quoted(&shape.table.name));
         let place = |key: &String| shape.columns.iter().position(|(name, _)| name == key);
         let key = shape.key.iter().map(place).collect::<Option<Vec<usize>>>().unwrap_or_default();
@@ -201,7 +202,8 @@ pub(super) async fn names(
     if shape.key.is_empty() {
         // A row without a key is known by its own hash, and named by its number in the restored file.
         let Some(number) = shape.row_number else { return Ok(BTreeMap::new()) };
-        let columns: Vec<String> = shape.columns.iter().map(|(name, _)| format!("x.{}", quoted(name))).collect();
+        let columns: Vec<String> =
+            shape.columns.iter().map(|(name, _)| format!("x.{}", quoted(name))).collect();
         let sql = format!("select x.{number}, {} from main.{table} as x", columns.join(", "));
         each_row(connection, &Statement { sql, values: Vec::new() }, |row| {
             let hash = hasher.row(row, 1..row.len())?;

@@ -78,7 +78,9 @@ pub(super) async fn row_numbers(
 ) -> Result<Option<RowNumbers>, Trouble> {
     let Some(number) = shape.row_number else { return Ok(None) };
     let table = quoted(&shape.table.name);
-    let sql = format!("select (select min(x.{number}) from main.{table} x), (select max(x.{number}) from main.{table} x)");
+    let sql = format!(
+        "select (select min(x.{number}) from main.{table} x), (select max(x.{number}) from main.{table} x)"
+    );
     let mut found = None;
     each_row(connection, &Statement { sql, values: Vec::new() }, |row| {
         if let (Value::Integer(least), Value::Integer(greatest)) =
@@ -109,7 +111,8 @@ impl RowNumbers {
 
     /// Cuts into so many ranges of about equal length, both ends included.
     pub(super) fn cut(self, parts: u64) -> Vec<(i64, i64)> {
-        let (least, length) = (i128::from(self.least), i128::from(self.count()));
+        let least = i128::from(self.least);
+        let length = i128::from(self.greatest) - least + 1;
         let parts = i128::from(parts.clamp(1, self.count()));
         let edge = |n: i128| least + length * n / parts;
         (0..parts)
