@@ -1,5 +1,7 @@
 //! Proof that the restored data is right.
 
+pub mod http;
+
 use serde::{Deserialize, Serialize};
 
 /// The fingerprint of a table or of a query's rows.
