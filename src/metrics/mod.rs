@@ -18,6 +18,7 @@ mod milestones;
 mod phases;
 mod step;
 mod summarise;
+mod summarise_step;
 mod summary;
 #[cfg(test)]
 mod tests;

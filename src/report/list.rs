@@ -2,7 +2,7 @@
 
 use super::{
     escape::one_line,
-    text::{Ink, TextStyle, cut, pad, width},
+    terminal::{Ink, TextStyle, cut, pad, width},
 };
 use crate::{
     drill::{Teardown, Verdict},
