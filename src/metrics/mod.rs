@@ -17,6 +17,8 @@ mod interval;
 mod milestones;
 mod phases;
 mod step;
+#[cfg(test)]
+pub(crate) mod stories;
 mod summarise;
 mod summarise_step;
 mod summary;

@@ -129,18 +129,18 @@ fn standing_past(status: StepStanding) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{metrics::fixture, report::words::headline};
+    use crate::{metrics::stories, report::words::headline};
 
     #[test]
     fn nothing_is_claimed_of_a_run_that_goes_on() {
-        let run = fixture::unfinished().summary_at(900_000);
+        let run = stories::unfinished().summary_at(900_000);
         assert!(headline(&run).sentence.contains("No verdict follows"));
         assert!(!proof(&run).proven.iter().any(|line| line.contains("All")), "{:?}", proof(&run));
     }
 
     #[test]
     fn what_was_not_proven_is_always_said() {
-        for (name, run) in fixture::all() {
+        for (name, run) in stories::all() {
             let proof = proof(&run);
             assert!(!proof.not_proven.is_empty(), "{name}");
             if run.checks.required_passed < run.checks.required {
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn an_optional_check_that_failed_is_named() {
-        let proof = proof(&fixture::passed().summary());
+        let proof = proof(&stories::passed().summary());
         assert!(
             proof.not_proven.iter().any(|line| line.contains("`banner` (not required): failed")),
             "{proof:?}"

@@ -416,7 +416,7 @@ fn extent(scale: &Scale, interval: Interval) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::fixture;
+    use crate::metrics::stories;
 
     fn count(text: &str, wanted: &str) -> usize {
         text.matches(wanted).count()
@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn every_step_has_a_lane_and_the_picture_says_what_it_is() {
-        let pictures = timelines(&fixture::passed().summary());
+        let pictures = timelines(&stories::passed().summary());
         assert_eq!(pictures.len(), 1);
         let svg = &pictures[0];
         assert!(svg.contains("role=\"img\"") && svg.contains("<desc"), "{svg}");
@@ -436,7 +436,7 @@ mod tests {
 
     #[test]
     fn many_lanes_are_spread_over_pictures() {
-        let pictures = timelines(&fixture::wide(30).summary());
+        let pictures = timelines(&stories::wide(30).summary());
         assert_eq!(pictures.len(), 4);
         assert!(pictures[3].contains("part 4 of 4"));
         let lanes: usize = pictures.iter().map(|svg| count(svg, "class=\"fd-name")).sum();
@@ -445,22 +445,22 @@ mod tests {
 
     #[test]
     fn no_time_at_all_can_be_drawn() {
-        let svg = timelines(&fixture::instant().summary()).remove(0);
+        let svg = timelines(&stories::instant().summary()).remove(0);
         assert!(svg.contains("fd-instant"), "{svg}");
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
     }
 
     #[test]
     fn an_objective_far_out_does_not_squeeze_the_run() {
-        let far = timelines(&fixture::aborted().summary()).remove(0);
+        let far = timelines(&stories::aborted().summary()).remove(0);
         assert!(far.contains("RTO 2h 00m lies beyond"));
-        let near = timelines(&fixture::objective_missed().summary()).remove(0);
+        let near = timelines(&stories::objective_missed().summary()).remove(0);
         assert!(near.contains("class=\"fd-rto\""));
     }
 
     #[test]
     fn an_interruption_is_hatched_and_named() {
-        let svg = timelines(&fixture::resumed().summary()).remove(0);
+        let svg = timelines(&stories::resumed().summary()).remove(0);
         assert!(svg.contains("interrupted for 8m 00s"));
         assert!(svg.contains(">interrupted</text>"));
     }
@@ -482,14 +482,14 @@ mod tests {
 
     #[test]
     fn long_names_are_cut_and_given_in_full() {
-        let svg = timelines(&fixture::hostile().summary()).remove(0);
+        let svg = timelines(&stories::hostile().summary()).remove(0);
         assert!(svg.contains(&format!("{}…", "x".repeat(29))));
         assert!(svg.contains(&format!("<title>{}</title>", "x".repeat(63))));
     }
 
     #[test]
     fn the_same_run_is_drawn_the_same() {
-        for (name, run) in fixture::all() {
+        for (name, run) in stories::all() {
             assert_eq!(timelines(&run), timelines(&run), "{name}");
         }
     }

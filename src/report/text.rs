@@ -303,13 +303,13 @@ pub(super) fn parts(parts: &PathParts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::fixture;
+    use crate::metrics::stories;
 
     const WIDTHS: [usize; 4] = [40, 60, 80, 132];
 
     #[test]
     fn no_line_is_wider_than_the_terminal() {
-        for (name, run) in fixture::all() {
+        for (name, run) in stories::all() {
             for columns in WIDTHS {
                 for unicode in [true, false] {
                     let page = text(&run, TextStyle { width: columns, colour: false, unicode });
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn without_unicode_only_ascii_is_printed() {
-        for (name, run) in fixture::all() {
+        for (name, run) in stories::all() {
             let page = text(&run, TextStyle { width: 80, colour: false, unicode: false });
             assert!(page.is_ascii(), "{name}: {page}");
         }
@@ -340,7 +340,7 @@ mod tests {
             }
             out + rest
         };
-        for (name, run) in fixture::all() {
+        for (name, run) in stories::all() {
             let plain = text(&run, TextStyle { colour: false, ..TextStyle::default() });
             let painted = text(&run, TextStyle { colour: true, ..TextStyle::default() });
             assert_eq!(bare(&painted), plain, "{name}");
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn what_is_left_behind_is_shouted_before_the_numbers() {
-        let page = text(&fixture::leaked().summary(), TextStyle::default());
+        let page = text(&stories::leaked().summary(), TextStyle::default());
         let shout = page.find("1 RESOURCE MAY STILL EXIST").expect("a shout");
         assert!(shout < page.find("RTA").expect("a number"));
         assert!(page.contains("firedrill sweep --apply"));
@@ -358,8 +358,8 @@ mod tests {
 
     #[test]
     fn a_run_in_no_time_and_a_wide_one_can_be_shown() {
-        assert!(text(&fixture::instant().summary(), TextStyle::default()).contains("PASSED"));
-        let wide = text(&fixture::wide(30).summary(), TextStyle::default());
+        assert!(text(&stories::instant().summary(), TextStyle::default()).contains("PASSED"));
+        let wide = text(&stories::wide(30).summary(), TextStyle::default());
         assert!(wide.contains("intact-29"));
     }
 }

@@ -279,7 +279,7 @@ pub(crate) fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::fixture;
+    use crate::metrics::stories;
 
     #[test]
     fn numbers_are_easy_to_read() {
@@ -292,15 +292,15 @@ mod tests {
 
     #[test]
     fn a_pass_with_something_left_behind_is_bad_news() {
-        let headline = headline(&fixture::leaked().summary());
+        let headline = headline(&stories::leaked().summary());
         assert_eq!((headline.word.as_str(), headline.tone), ("Passed, but not clean", Tone::Bad));
         assert!(headline.sentence.ends_with("1 resource may be left behind."), "{}", headline.sentence);
     }
 
     #[test]
     fn objectives_are_told_with_their_margin() {
-        assert_eq!(against(&fixture::passed().summary().rta), "met, 1h 33m inside");
-        assert_eq!(against(&fixture::objective_missed().summary().rpa), "missed by 10m 00s");
-        assert_eq!(against(&fixture::failed_check().summary().rpa), "not achieved: no recovery was proven");
+        assert_eq!(against(&stories::passed().summary().rta), "met, 1h 33m inside");
+        assert_eq!(against(&stories::objective_missed().summary().rpa), "missed by 10m 00s");
+        assert_eq!(against(&stories::failed_check().summary().rpa), "not achieved: no recovery was proven");
     }
 }
