@@ -35,6 +35,11 @@ pub(super) fn mix(seed: u64) -> u64 {
 }
 
 impl RunState {
+    /// 64 bits that depend on the run's seed and the name alone: whatever is drawn at random in a run.
+    pub fn seed_for(&self, what: &str) -> u64 {
+        self.draw(what, 0)
+    }
+
     fn draw(&self, what: &str, tries: u32) -> u64 {
         what.bytes().fold(self.declaration.seed ^ u64::from(tries), |seed, byte| mix(seed ^ u64::from(byte)))
     }
