@@ -205,7 +205,7 @@ impl Cloud {
         if let Effect::Create(_, resource) = effect
             && let Some(claim) = &resource.made_for
         {
-            let mut inner = self.hub.lock();
+            let inner = &mut *self.hub.lock();
             inner.truth.anything_made = true;
             if !late {
                 let made = inner.truth.made.entry(claim.clone()).or_default();

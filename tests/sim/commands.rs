@@ -36,8 +36,8 @@ impl CommandRunner for SimCommands {
         }
         let good = spec.exit == 0;
         if good {
-            let (at, entries) = (self.hub.now(), self.journal.lock().entries.len() as u64);
-            let proven = Proven { step: ask.step.id.clone(), check: "exit code".to_owned(), at, entries };
+            let (at, attempt) = (self.hub.now(), self.journal.lock().attempt(&ask.step.id));
+            let proven = Proven { step: ask.step.id.clone(), check: "exit code".to_owned(), at, attempt };
             self.hub.lock().truth.proven.push(proven);
         }
         let outcome = CheckOutcome {

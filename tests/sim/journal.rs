@@ -11,7 +11,7 @@ use super::{
 use async_trait::async_trait;
 use firedrill::{
     drill::{Entry, Event, RunState, next},
-    ids::{ClaimId, Digest, RunId},
+    ids::{ClaimId, Digest, RunId, StepId},
     ports::{
         Baseline, BaselineKey, Journal, JournalError, LEASE, Lease, NewRun, PlaybookText, Request,
     },
@@ -152,6 +152,11 @@ impl Stored {
             }
             _ => None,
         }) == Some(true)
+    }
+
+    /// The attempt of a step that is under way or was the last.
+    pub fn attempt(&self, step: &StepId) -> u32 {
+        self.folded.as_ref().and_then(|state| state.step(step)).map_or(0, |step| step.attempt())
     }
 
     fn check(&self, lease: &Lease, expected: u64) -> Result<(), JournalError> {

@@ -1,10 +1,9 @@
 //! The people around a run: they answer approvals, or not, and ask for aborts, by requests in the journal.
 
-use super::hub::{EPOCH, Hub};
+use super::hub::Hub;
 use firedrill::{
     ids::StepId,
     ports::{Ask, Request},
-    time::Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -19,16 +18,24 @@ pub struct Answer {
 #[derive(Debug, Default, Clone)]
 pub struct Person {
     /// By step.
-    pub answers: BTreeMap<StepId, Answer>,
+    answers: BTreeMap<StepId, Answer>,
     /// True time of an abort.
-    pub abort_at: Option<u64>,
+    abort_at: Option<u64>,
     /// Requests that fit nothing: answers to steps that did not ask, at a true time.
-    pub noise: Vec<(u64, StepId)>,
+    noise: Vec<(u64, StepId)>,
     due: Vec<(u64, Ask)>,
     made: Vec<Request>,
 }
 
 impl Person {
+    pub fn new(
+        answers: BTreeMap<StepId, Answer>,
+        abort_at: Option<u64>,
+        noise: Vec<(u64, StepId)>,
+    ) -> Self {
+        Self { answers, abort_at, noise, due: Vec::new(), made: Vec::new() }
+    }
+
     /// A step asks now.
     pub fn asked(&mut self, step: &StepId, now: u64) {
         let Some(Answer { after: Some(after), approved }) = self.answers.get(step) else { return };
@@ -49,15 +56,15 @@ impl Person {
         }
         self.due.sort_by_key(|(at, _)| *at);
         for (at, ask) in self.due.extract_if(.., |(at, _)| *at <= now) {
-            let truth = &mut hub.lock().truth;
             match &ask {
-                Ask::Abort { .. } => truth.abort_asked = true,
+                Ask::Abort { .. } => hub.lock().truth.abort_asked = true,
                 Ask::Answer { step, approved: true, .. } => {
-                    truth.approved.insert(step.clone());
+                    hub.lock().truth.approved.insert(step.clone());
                 }
                 Ask::Answer { .. } => {}
             }
-            let at = Timestamp::from_millis(EPOCH + i64::try_from(at).expect("fits"));
+            // The machine's own clock, wherever it stands: the request may be some milliseconds old.
+            let at = hub.wall_at(at);
             let number = self.made.len() as u64 + 1;
             self.made.push(Request { number, by: "person@desk".to_owned(), at, ask });
         }

@@ -20,11 +20,6 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// A stream of its own, so that one part's draws don't shift another's.
-    pub fn fork(&mut self) -> Rng {
-        Rng(self.next())
-    }
-
     /// From `low` to `high`, both included.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)

@@ -24,8 +24,6 @@ pub struct Truth {
     pub no_removal: BTreeSet<ClaimId>,
     /// How often a process died or stopped.
     pub deaths: u32,
-    /// Time during which no process drove the run.
-    pub down: u64,
 }
 
 #[derive(Debug)]
@@ -34,6 +32,6 @@ pub struct Proven {
     pub check: String,
     /// The true time.
     pub at: u64,
-    /// How many entries the journal had.
-    pub entries: u64,
+    /// The step's attempt that was under way.
+    pub attempt: u32,
 }

@@ -75,8 +75,8 @@ impl Verifier for SimVerifier {
             CheckStatus::Failed
         };
         if status == CheckStatus::Passed {
-            let (at, entries) = (self.hub.now(), self.journal.lock().entries.len() as u64);
-            let proven = Proven { step: ask.step.clone(), check: ask.check.name.clone(), at, entries };
+            let (at, attempt) = (self.hub.now(), self.journal.lock().attempt(ask.step));
+            let proven = Proven { step: ask.step.clone(), check: ask.check.name.clone(), at, attempt };
             self.hub.lock().truth.proven.push(proven);
         }
         Ok(CheckOutcome {
