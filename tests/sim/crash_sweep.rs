@@ -27,6 +27,7 @@ fn expected(name: &str) -> (Verdict, Teardown) {
 fn sweep(name: &str, scenario: &Scenario) -> usize {
     let undisturbed = run(scenario.clone(), None, false);
     let end = whole(&undisturbed, name);
+    assert_eq!(undisturbed.processes, 1, "{name}");
     assert_eq!(end, expected(name), "{name}");
     let entries = undisturbed.entries.len() as u64;
     let after_entries = (1..=entries).map(Trap::Entries);

@@ -73,8 +73,8 @@ fn declared() -> Entry {
 /// A kind of move; what it is about is filled in from where the run stands, or at random.
 #[derive(Debug, Clone)]
 enum Move {
-    /// What the drill itself wants.
-    Wanted,
+    /// The so-many-th thing that the drill itself wants, well or badly done.
+    Wanted(usize, CheckStatus),
     Start(usize, u32),
     Choose,
     Intend,
@@ -105,18 +105,18 @@ fn status() -> impl Strategy<Value = CheckStatus> {
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let one = prop_oneof![
-        30 => Just(Move::Wanted),
+        60 => (0..6usize, status()).prop_map(|(n, status)| Move::Wanted(n, status)),
         2 => (0..4usize, 1..3u32).prop_map(|(n, attempt)| Move::Start(n, attempt)),
-        6 => Just(Move::Choose),
-        6 => Just(Move::Intend),
-        6 => Just(Move::Acquired),
-        6 => Just(Move::Ready),
+        1 => Just(Move::Choose),
+        1 => Just(Move::Intend),
+        1 => Just(Move::Acquired),
+        1 => Just(Move::Ready),
         1 => Just(Move::Broken),
-        30 => (0..4usize, 0..5usize, status()).prop_map(|(n, check, status)| Move::Check(n, check, status)),
-        4 => (0..4usize).prop_map(Move::Succeed),
+        10 => (0..4usize, 0..5usize, status()).prop_map(|(n, check, status)| Move::Check(n, check, status)),
+        2 => (0..4usize).prop_map(Move::Succeed),
         1 => (0..4usize, any::<bool>()).prop_map(|(n, again)| Move::Fail(n, again)),
         1 => (0..4usize).prop_map(Move::Skip),
-        6 => any::<bool>().prop_map(Move::Answer),
+        4 => any::<bool>().prop_map(Move::Answer),
         1 => Just(Move::Abort),
         1 => prop_oneof![Just(TeardownReason::Completed), Just(TeardownReason::Aborted), Just(TeardownReason::MaxDuration)]
             .prop_map(Move::Teardown),
@@ -155,19 +155,41 @@ fn point(at: Timestamp) -> RecoveryPoint {
     }
 }
 
+fn finished(state: &RunState, step: &StepId, check: &str, status: CheckStatus) -> Option<Event> {
+    let attempt = state.step(step)?.attempt();
+    Some(Event::CheckFinished {
+        step: step.clone(),
+        attempt,
+        check: check.to_owned(),
+        outcome: outcome(status),
+    })
+}
+
 /// The event that a move stands for, in this state.
 fn event(state: &RunState, one: &Move, at: Timestamp) -> Option<Event> {
     let db = state.step(&step(0))?;
     let claim = ClaimId::new(&step(0), db.attempt(), "folder");
     let fault = Fault::new(FaultClass::Transient, "simulated");
     Some(match one {
-        Move::Wanted => {
-            let wanted = decide(state, at).into_iter().find_map(|command| match command {
-                Command::Record(event) => Some(*event),
+        Move::Wanted(n, status) => {
+            let wanted = decide(state, at);
+            let wish = wanted.get(n % wanted.len().max(1))?;
+            return match wish {
+                Command::Record(wanted) => Some(wanted.as_ref().clone()),
                 Command::Preflight => Some(Event::Cleared { facts: Vec::new() }),
-                _ => None,
-            });
-            wanted?
+                Command::ChoosePoint { .. } => event(state, &Move::Choose, at),
+                Command::Acquire { .. } => event(state, &Move::Acquired, at),
+                Command::Observe { .. } => event(state, &Move::Ready, at),
+                Command::Check { step, check } => Some(finished(state, step, check, *status)?),
+                Command::RunCommand { step } if state.step(step)?.checks().is_empty() => {
+                    finished(state, step, "exit code", *status)
+                }
+                Command::RunCommand { step } => {
+                    Some(Event::StepSucceeded { step: step.clone(), outputs: Outputs::new() })
+                }
+                Command::Release { .. } => event(state, &Move::Accepted, at),
+                Command::WakeAt(_) => None,
+            };
         }
         Move::Start(n, attempt) => Event::StepStarted { step: step(*n), attempt: *attempt },
         Move::Choose => Event::PointChosen {
@@ -197,12 +219,7 @@ fn event(state: &RunState, one: &Move, at: Timestamp) -> Option<Event> {
             let of = state.step(&step(*n))?;
             let names: Vec<_> = of.outline().checks.iter().map(|(name, _)| name).collect();
             let check = if names.is_empty() { "none" } else { names[check % names.len()] };
-            Event::CheckFinished {
-                step: step(*n),
-                attempt: of.attempt(),
-                check: check.to_owned(),
-                outcome: outcome(*status),
-            }
+            finished(state, &step(*n), check, *status)?
         }
         Move::Succeed(n) => Event::StepSucceeded { step: step(*n), outputs: Outputs::new() },
         Move::Fail(n, again) => Event::AttemptFailed {
