@@ -1,4 +1,7 @@
-//! Tests of the whole, in one binary: linking twenty of them costs more than running them.
+//! The integration tests, in one binary: linking twenty costs more than running them.
 
+mod bad_input;
+mod binary;
+mod guard;
 #[cfg(test)]
 mod sim;

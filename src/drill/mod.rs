@@ -11,15 +11,23 @@
 //! A resumed run is the same loop with a longer journal.
 
 mod choose;
+mod claim;
 mod decide;
+mod declaration;
 mod event;
 mod next;
+mod outcome;
 mod retry;
 mod state;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use choose::{CLOCK_SKEW, Choice, choose};
+pub use claim::{Candidate, Claim, Hydration, Link, Outputs, RecoveryPoint, Scope};
 pub use decide::{Command, decide};
-pub use event::*;
+pub use declaration::{Declaration, StepKind, StepOutline, Trigger};
+pub use event::{Entry, Event, MAX_CONSIDERED, TeardownReason};
 pub use next::{IllegalEvent, next};
+pub use outcome::{CheckOutcome, CheckStatus, Fault, FaultClass, Teardown, Verdict};
 pub use state::{Approval, Chosen, ClaimStage, ClaimState, Phase, RunState, StepState, StepStatus, fold};

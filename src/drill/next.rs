@@ -131,6 +131,9 @@ impl RunState {
             }
             Event::AcquireFailed { claim, tries, retry_at, .. } => {
                 let claim = self.claim_at(claim, |stage| matches!(stage, ClaimStage::Intended(_)))?;
+                must(*tries == claim.acquire_tries + 1, || {
+                    format!("try {} was expected", claim.acquire_tries + 1)
+                })?;
                 claim.acquire_tries = *tries;
                 claim.stage = match retry_at {
                     Some(when) => ClaimStage::Intended(Some(*when)),
@@ -209,6 +212,9 @@ impl RunState {
             Event::TeardownBegan { reason } => self.teardown_began(*reason, at),
             Event::ReleaseIntended { claim, tries } => {
                 let claim = self.releasable(claim)?;
+                must(*tries == claim.release_tries + 1, || {
+                    format!("try {} was expected", claim.release_tries + 1)
+                })?;
                 claim.stage = ClaimStage::Releasing(None);
                 claim.release_tries = *tries;
                 claim.release_began.get_or_insert(at);

@@ -55,7 +55,7 @@ impl Ran {
 
 /// Runs the scenario in a runtime of its own.
 pub fn run(scenario: Scenario, trap: Option<Trap>, verbose: bool) -> Ran {
-    let playbook = tmp_parse(&scenario);
+    let playbook = parse(&scenario.text());
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -72,14 +72,12 @@ pub fn run(scenario: Scenario, trap: Option<Trap>, verbose: bool) -> Ran {
         })
 }
 
-fn tmp_parse(s: &Scenario) -> Playbook {
-    use firedrill::playbook::{Tmp, tmp};
-    tmp(&s.text(), s.rto, s.rpo, s.max_duration, s.keep_on_failure, s.steps.iter().map(|x| (x.id.clone(), x.needs.clone(), x.required, x.timeout, x.attempts, x.backoff, match &x.does {
-        Does::Restore(r) => Tmp::Restore(r.sqlite, r.max_age),
-        Does::Verify { of, parallel, checks } => Tmp::Verify(of.to_string(), *parallel, checks.iter().map(|c| (c.name.clone(), c.required, if c.lag.is_some() {1} else if c.baseline.is_some() {2} else {0})).collect()),
-        Does::Approve { timeout, .. } => Tmp::Approve(*timeout),
-        Does::Run(_) => Tmp::Run,
-    })).collect())
+fn parse(text: &str) -> Playbook {
+    let file = PlaybookText { text: text.to_owned(), folder: PathBuf::from("/simulated") };
+    match Playbook::parse_text(&file) {
+        Ok(checked) => checked.playbook,
+        Err(faults) => panic!("the scenario's playbook is wrong: {faults}\n{text}"),
+    }
 }
 
 /// How the life of a process ended.

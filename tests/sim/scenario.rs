@@ -268,7 +268,7 @@ impl StepSpec {
                 let timeout = timeout.map(|ms| format!(", timeout: {}", period(ms))).unwrap_or_default();
                 let _ = writeln!(text, "    approve: {{ question: \"Is it well?\"{timeout} }}");
             }
-            Does::Run(_) => *text += "    run: { command: [\"true\"] }\n",
+            Does::Run(_) => *text += "    run: { argv: [\"true\"] }\n",
         }
     }
 }
@@ -282,8 +282,7 @@ impl RestoreSpec {
         } else {
             let _ = writeln!(
                 text,
-                "      command: {{ recovery_points: {{ command: [points, {id}] }}, acquire: {{ command: [make] }}, \
-                 release: {{ command: [remove] }}{max_age} }}"
+                "      command: {{ recovery_point: [points, {id}], acquire: [make], release: [remove]{max_age} }}"
             );
         }
     }

@@ -1,1 +1,0 @@
-//! Running commands: cleaned environment, bounded output, killed as a group, never outliving firedrill.
