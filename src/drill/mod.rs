@@ -15,6 +15,7 @@ mod claim;
 mod decide;
 mod declaration;
 mod event;
+mod measure;
 mod next;
 mod outcome;
 mod retry;

@@ -13,6 +13,8 @@
 //! After a crash nothing is live, and the same loop goes on with the journal as it is: there is no second path.
 
 mod absorb;
+mod activity;
+mod check;
 mod declare;
 mod drive;
 mod perform;

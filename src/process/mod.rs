@@ -25,9 +25,12 @@ mod secrets;
 mod step;
 
 pub use capture::Captured;
+pub(crate) use capture::shorten;
+pub(crate) use prepare::variable_name;
 pub use prepare::{Allowed, EnvSource, Prepared};
 pub use secrets::Secrets;
 pub use step::StepCommands;
+pub(crate) use step::output_value;
 
 use crate::{
     drill::{Fault, FaultClass},

@@ -83,13 +83,13 @@ fn given(stdout: &Captured, secrets: &Secrets) -> (Outputs, Vec<String>) {
     for (key, value) in members {
         match output_value(&key, &value, secrets) {
             Ok(_) if outputs.len() == MOST_VALUES => {
-                notes.push(format!("more than {MOST_VALUES} outputs: the rest is left out"));
+                notes.push(format!("left out: all outputs but the first {MOST_VALUES}"));
                 break;
             }
             Ok(text) => {
                 outputs.insert(key, text);
             }
-            Err(why) => notes.push(why),
+            Err(why) => notes.push(format!("left out: {why}")),
         }
     }
     (outputs, notes)
@@ -105,7 +105,7 @@ pub(crate) fn output_value(
     let name = super::capture::shorten(key, 40);
     if key.is_empty() || !key.chars().all(fits) {
         return Err(format!(
-            "the output `{name}` is left out: use a-z, A-Z, 0-9, `_`, `-` and `.` in its name"
+            "the name of the output `{name}` is not valid: use a-z, A-Z, 0-9, `_`, `-` and `.`"
         ));
     }
     let text = match value {
@@ -113,13 +113,11 @@ pub(crate) fn output_value(
         serde_json::Value::Number(number) => number.to_string(),
         serde_json::Value::Bool(truth) => truth.to_string(),
         _ => {
-            return Err(format!(
-                "the output `{name}` is left out: it is not a text, a number, true or false"
-            ));
+            return Err(format!("the output `{name}` is not a text, a number, true or false"));
         }
     };
     if text.len() > LONGEST_VALUE {
-        return Err(format!("the output `{name}` is left out: it is longer than {LONGEST_VALUE} bytes"));
+        return Err(format!("the output `{name}` is longer than {LONGEST_VALUE} bytes"));
     }
     Ok(text)
 }

@@ -1,0 +1,447 @@
+//! A claim's own folder in scratch: made at one stroke with the claim written in it, removed only after three proofs.
+//!
+//! ```text
+//!  <root>/<name>.making/     being made: holds at most the marker
+//!  <root>/<name>/            made: .firedrill.json (the marker: the claim as JSON) and what was restored
+//!  <root>/<name>.removing/   being removed: the marker goes last
+//! ```
+//!
+//! Each step from one to the next is one `rename`, so a crash at any instant leaves one of the three, and all of
+//! them are known by the claim's name. The proofs: the claim comes from the journal, the marker in the folder names the
+//! same run and claim, and the folder really lies in scratch. A file system that is mounted somewhere inside
+//! stops a removal: deleting would reach into it.
+//!
+//! Not guaranteed: the folders of a volume that is not mounted look absent.
+
+use super::scratch::{Scratch, real, refused};
+use crate::{
+    drill::{Claim, Fault, FaultClass, Scope},
+    playbook::SourceKind,
+    ports::Owned,
+};
+use std::{
+    fs, io,
+    io::Write,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+/// The file that makes a folder ours.
+pub(super) const MARKER: &str = ".firedrill.json";
+
+/// A marker larger than this is not one of ours.
+const LARGEST_MARKER: u64 = 1024 * 1024;
+
+const MAKING: &str = ".making";
+const REMOVING: &str = ".removing";
+
+/// Where a claim's folder is, whether it exists or not.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    root: PathBuf,
+    name: String,
+    /// The folder itself.
+    pub(super) live: PathBuf,
+}
+
+/// What is at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing, under none of the three names.
+    Absent,
+    /// The folder, with this claim's marker.
+    Ours,
+    /// A folder that is still being made, or already being removed.
+    Half(&'static str),
+    /// Something that this claim did not make.
+    Foreign(String),
+}
+
+impl Place {
+    /// Where the claim's folder is by the claim's own words. Nothing is looked at.
+    pub(super) fn of(claim: &Claim) -> Result<Self, Fault> {
+        let Scope::Folder(root) = &claim.link.scope else {
+            return Err(refused(format!(
+                "the claim {} is not in a folder but in {}",
+                claim.id, claim.link.scope
+            )));
+        };
+        let name = &claim.link.name;
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !name.starts_with("fd-") || !name.chars().all(fits) {
+            return Err(refused(format!("`{name}` is not the name of a folder that firedrill makes")));
+        }
+        let root = PathBuf::from(root);
+        Ok(Self { live: root.join(name), root, name: name.clone() })
+    }
+
+    /// As [`Place::of`], in a scratch folder that is allowed now and in its real form.
+    pub(super) fn cleared(claim: &Claim, scratch: &Scratch) -> Result<Self, Fault> {
+        let place = Self::of(claim)?;
+        if real(&place.root)? != place.root {
+            return Err(refused(format!(
+                "{} is not where it was when the claim was made: a symbolic link leads elsewhere now",
+                place.root.display()
+            )));
+        }
+        scratch.check(&place.root)?;
+        scratch.check_apart(&place.live)?;
+        Ok(place)
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        self.root.join(format!("{}{suffix}", self.name))
+    }
+
+    /// Makes the folder, or finds it made by the same claim. Without an await: a future that is dropped can't
+    /// leave a thread behind that makes it later.
+    pub(super) fn make(&self, claim: &Claim) -> Result<(), Fault> {
+        match self.look(claim)? {
+            Found::Ours => return Ok(()),
+            Found::Foreign(why) => return Err(refused(why)),
+            Found::Half(REMOVING) => {
+                return Err(refused(format!("{} is being removed already", self.live.display())));
+            }
+            Found::Half(_) | Found::Absent => {}
+        }
+        let making = self.beside(MAKING);
+        if let Kind::Folder = kind(&making)?
+            && let Marker::Other(why) = self.marker_at(&making, claim)?
+        {
+            return Err(refused(why));
+        }
+        let made = || -> io::Result<()> {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.root)?;
+            match fs::DirBuilder::new().mode(0o700).create(&making) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                other => other?,
+            }
+            let text = serde_json::to_vec_pretty(claim)?;
+            write_whole(&making.join(MARKER), &text)?;
+            fs::rename(&making, &self.live)?;
+            sync_folder(&self.root)
+        };
+        made().map_err(|error| cant("create", &self.live, &error))
+    }
+
+    /// What is there now.
+    pub(super) fn look(&self, claim: &Claim) -> Result<Found, Fault> {
+        match kind(&self.live)? {
+            Kind::Nothing => {}
+            Kind::Folder => {
+                return Ok(match self.marker_at(&self.live, claim)? {
+                    Marker::Ours => Found::Ours,
+                    Marker::None => Found::Foreign(format!(
+                        "{} has no {MARKER}: firedrill did not make it",
+                        self.live.display()
+                    )),
+                    Marker::Other(why) => Found::Foreign(why),
+                });
+            }
+            Kind::Other(what) => {
+                return Ok(Found::Foreign(format!("{} is {what}, not a folder", self.live.display())));
+            }
+        }
+        for suffix in [REMOVING, MAKING] {
+            match kind(&self.beside(suffix))? {
+                Kind::Nothing => {}
+                Kind::Folder => return Ok(Found::Half(suffix)),
+                Kind::Other(what) => {
+                    return Ok(Found::Foreign(format!(
+                        "{} is {what}, not a folder",
+                        self.beside(suffix).display()
+                    )));
+                }
+            }
+        }
+        Ok(Found::Absent)
+    }
+
+    /// In words, for the proof of absence.
+    pub(super) fn absence(&self) -> String {
+        format!(
+            "{} is not there, nor as {}{MAKING} or {}{REMOVING}",
+            self.live.display(),
+            self.name,
+            self.name
+        )
+    }
+
+    /// Removes the folder, under whichever of its names. Nothing there is fine; any doubt is a refusal.
+    pub(super) async fn remove(&self, claim: &Claim) -> Result<(), Fault> {
+        let removing = self.beside(REMOVING);
+        if let Kind::Folder = kind(&self.live)? {
+            // Whatever was left by a removal that a crash interrupted goes first: its name is needed.
+            self.remove_marked(&removing, claim).await?;
+            self.prove(&self.live, claim)?;
+            refuse_mounts(&self.live)?;
+            fs::rename(&self.live, &removing).map_err(|error| cant("remove", &self.live, &error))?;
+        } else if let Kind::Other(what) = kind(&self.live)? {
+            return Err(refused(format!("{} is {what}, not the folder that was made", self.live.display())));
+        }
+        self.remove_marked(&removing, claim).await?;
+        self.remove_making(claim)?;
+        match fs::exists(&self.root) {
+            Ok(true) => sync_folder(&self.root).map_err(|error| cant("remove", &self.live, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The second and third proof for a folder that is about to be deleted.
+    fn prove(&self, folder: &Path, claim: &Claim) -> Result<(), Fault> {
+        let real = folder.canonicalize().map_err(|error| cant("look at", folder, &error))?;
+        if real != folder {
+            return Err(refused(format!("{} really is {}: not removed", folder.display(), real.display())));
+        }
+        match self.marker_at(folder, claim)? {
+            Marker::Ours => Ok(()),
+            Marker::None => Err(refused(format!(
+                "{} has no {MARKER}: it can't be told who made it, so it is kept",
+                folder.display()
+            ))),
+            Marker::Other(why) => Err(refused(format!("{why}; it is kept"))),
+        }
+    }
+
+    async fn remove_marked(&self, folder: &Path, claim: &Claim) -> Result<(), Fault> {
+        match kind(folder)? {
+            Kind::Nothing => return Ok(()),
+            Kind::Other(what) => return Err(refused(format!("{} is {what}: kept", folder.display()))),
+            Kind::Folder => {}
+        }
+        // Only the marker's own removal can have been the last thing that happened here.
+        let is_empty = fs::read_dir(folder).map(|mut entries| entries.next().is_none());
+        if !is_empty.map_err(|error| cant("look at", folder, &error))? {
+            self.prove(folder, claim)?;
+            refuse_mounts(folder)?;
+        }
+        let owned = folder.to_owned();
+        let removed = tokio::task::spawn_blocking(move || remove_contents_then_marker(&owned)).await;
+        match removed {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(cant("remove", folder, &error)),
+            Err(_) => Err(Fault::new(
+                FaultClass::Transient,
+                format!("removing {} was interrupted", folder.display()),
+            )),
+        }
+    }
+
+    /// A folder that was being made holds the marker or half of it, or nothing.
+    fn remove_making(&self, claim: &Claim) -> Result<(), Fault> {
+        let making = self.beside(MAKING);
+        match kind(&making)? {
+            Kind::Nothing => return Ok(()),
+            Kind::Other(what) => return Err(refused(format!("{} is {what}: kept", making.display()))),
+            Kind::Folder => {}
+        }
+        if let Marker::Other(why) = self.marker_at(&making, claim)? {
+            return Err(refused(format!("{why}; it is kept")));
+        }
+        let half = format!("{MARKER}{PARTIAL}");
+        let gone = || -> io::Result<bool> {
+            for entry in fs::read_dir(&making)? {
+                let name = entry?.file_name();
+                if name != *MARKER && name != *half {
+                    return Ok(false);
+                }
+            }
+            for name in [half.as_str(), MARKER] {
+                gone_already(fs::remove_file(making.join(name)))?;
+            }
+            gone_already(fs::remove_dir(&making))?;
+            Ok(true)
+        };
+        match gone() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(refused(format!("{} holds more than a marker: kept", making.display()))),
+            Err(error) => Err(cant("remove", &making, &error)),
+        }
+    }
+
+    fn marker_at(&self, folder: &Path, claim: &Claim) -> Result<Marker, Fault> {
+        let Some(marked) = read_marker(folder)? else { return Ok(Marker::None) };
+        Ok(match marked {
+            Some(marked)
+                if marked.run == claim.run && marked.id == claim.id && marked.link.name == self.name =>
+            {
+                Marker::Ours
+            }
+            Some(marked) => Marker::Other(format!(
+                "{} belongs to claim {} of run {}, not to {} of run {}",
+                folder.display(),
+                marked.id,
+                marked.run,
+                claim.id,
+                claim.run
+            )),
+            None => Marker::Other(format!("the {MARKER} in {} can't be read as a claim", folder.display())),
+        })
+    }
+}
+
+enum Marker {
+    None,
+    Ours,
+    Other(String),
+}
+
+/// The claims of that source whose folders are in `root`.
+pub(super) fn owned(root: &Path, source: SourceKind) -> Result<Vec<Owned>, Fault> {
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(cant("look at", root, &error)),
+    };
+    let mut found: Vec<Owned> = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| cant("look at", root, &error))?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| name.starts_with("fd-")) else { continue };
+        let name = [MAKING, REMOVING].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        if !matches!(kind(&entry.path())?, Kind::Folder) {
+            continue;
+        }
+        let Some(Some(claim)) = read_marker(&entry.path())? else { continue };
+        let here = Place::of(&claim).is_ok_and(|place| place.root == root && place.name == name);
+        if here && claim.source == source && !found.iter().any(|other| other.claim.id == claim.id) {
+            found.push(Owned { run: claim.run, claim });
+        }
+    }
+    Ok(found)
+}
+
+/// None: no marker. Some(None): something that is no marker of ours.
+fn read_marker(folder: &Path) -> Result<Option<Option<Claim>>, Fault> {
+    let path = folder.join(MARKER);
+    match kind(&path)? {
+        Kind::Nothing => return Ok(None),
+        Kind::Other("a file") => {}
+        _ => return Ok(Some(None)),
+    }
+    let size = fs::metadata(&path).map_err(|error| cant("look at", &path, &error))?.len();
+    if size > LARGEST_MARKER {
+        return Ok(Some(None));
+    }
+    let bytes = fs::read(&path).map_err(|error| cant("read", &path, &error))?;
+    Ok(Some(serde_json::from_slice(&bytes).ok()))
+}
+
+enum Kind {
+    Nothing,
+    Folder,
+    Other(&'static str),
+}
+
+/// What is at a path, links not followed.
+fn kind(path: &Path) -> Result<Kind, Fault> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => Ok(Kind::Folder),
+        Ok(meta) if meta.is_symlink() => Ok(Kind::Other("a symbolic link")),
+        Ok(meta) if meta.is_file() => Ok(Kind::Other("a file")),
+        Ok(_) => Ok(Kind::Other("a device or socket")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kind::Nothing),
+        Err(error) => Err(cant("look at", path, &error)),
+    }
+}
+
+const PARTIAL: &str = ".partial";
+
+/// Writes a file so that it is there whole or not at all, for this user alone.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(PARTIAL);
+    let partial = PathBuf::from(partial);
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&partial, path)?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Makes the names in a folder last.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+fn gone_already(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Empties the folder, the marker last, and removes it. Links in it are removed, never followed.
+fn remove_contents_then_marker(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == *MARKER {
+            continue;
+        }
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            let removed = gone_already(fs::remove_dir_all(&path));
+            match removed {
+                // Restored trees keep the modes of their folders, which may forbid what their owner must do now.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    make_writable(&path)?;
+                    gone_already(fs::remove_dir_all(&path))?;
+                }
+                other => other?,
+            }
+        } else {
+            gone_already(fs::remove_file(&path))?;
+        }
+    }
+    gone_already(fs::remove_file(folder.join(MARKER)))?;
+    gone_already(fs::remove_dir(folder))
+}
+
+fn make_writable(folder: &Path) -> io::Result<()> {
+    let mode = fs::symlink_metadata(folder)?.mode();
+    fs::set_permissions(folder, fs::Permissions::from_mode(mode | 0o700))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            make_writable(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Something mounted inside is not ours to empty.
+fn refuse_mounts(folder: &Path) -> Result<(), Fault> {
+    // Where the kernel lists no mounts this proves nothing, and removal goes by the other proofs.
+    let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else { return Ok(()) };
+    let mounted = mounts.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape);
+    match mounted.into_iter().find(|at| at.starts_with(folder)) {
+        Some(at) => Err(refused(format!(
+            "a file system is mounted at {}: unmount it, and the folder can be removed",
+            at.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Spaces and the like are written as `\040` in that list.
+fn unescape(text: &str) -> PathBuf {
+    let text = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
+        .iter()
+        .fold(text.to_owned(), |text, (code, is)| text.replace(code, is));
+    PathBuf::from(text)
+}
+
+/// The fault of a file operation: the disk's, or a lack of rights.
+pub(super) fn cant(what: &str, path: &Path, error: &io::Error) -> Fault {
+    let class = match error.kind() {
+        io::ErrorKind::Interrupted | io::ErrorKind::ResourceBusy => FaultClass::Transient,
+        _ => FaultClass::Surroundings,
+    };
+    let hint = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": free some room there",
+        io::ErrorKind::PermissionDenied => ": check who owns it and its mode",
+        _ => "",
+    };
+    Fault::new(class, format!("can't {what} {}: {error}{hint}", path.display()))
+}
