@@ -109,7 +109,7 @@ impl Failure {
 
 fn of_journal(error: &JournalError) -> Exit {
     match error {
-        JournalError::NoSuchRun(_) | JournalError::Finished(_) => Exit::Invalid,
+        JournalError::NoSuchRun(_) | JournalError::Ambiguous(_) | JournalError::Finished(_) => Exit::Invalid,
         JournalError::Held { .. } => Exit::Refused,
         JournalError::LeaseLost(_)
         | JournalError::Conflict { .. }

@@ -398,9 +398,6 @@ pub enum JournalError {
         /// Who.
         holder: String,
     },
-    /// The run is over.
-    #[error("run {0} is over")]
-    Finished(RunId),
     /// Someone else took the run over; this process must stop touching it.
     #[error("the lease on run {0} was taken over by another process")]
     LeaseLost(RunId),

@@ -13,7 +13,7 @@ use crate::{
 pub(super) async fn abort(context: &Context, run: &str, reason: Option<String>) -> Result<Exit, Failure> {
     let app = context.app().await?;
     let run = app.journal().find_run(run).await?;
-    app.journal().ask(run, &context.by(), SystemClock::wall(), Ask::Abort { reason }).await?;
+    app.journal().ask(run, &context.by(), SystemClock::wall(), &Ask::Abort { reason }).await?;
     match super::resume::one(context, &app, run, Format::Human).await {
         Err(Failure::Journal(JournalError::Held { holder, .. })) => {
             say(&format!("asked: run {} is driven by {holder}, which stops it and tears it down", run.short()));
@@ -49,7 +49,7 @@ pub(super) async fn approve(
         return Err(Failure::Invalid(format!("step {step} of run {} does not wait for an answer now", run.short())));
     }
     let ask = Ask::Answer { step: found.id().clone(), approved, note };
-    app.journal().ask(run, &context.by(), SystemClock::wall(), ask).await?;
+    app.journal().ask(run, &context.by(), SystemClock::wall(), &ask).await?;
     say(&format!("answered {} to step {step} of run {}", if approved { "yes" } else { "no" }, run.short()));
     Ok(Exit::Passed)
 }

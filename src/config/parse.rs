@@ -10,7 +10,7 @@ use crate::{
         read::{At, Context, Fields, Reader},
         words,
     },
-    playbook::values,
+    playbook::{secrets, values},
 };
 use serde_json::json;
 use std::{
@@ -292,7 +292,7 @@ fn secret(r: &mut Reader<'_>) -> Option<Secret> {
     }
     r.fields("the source of a secret", |m| {
         m.one_of(&[
-            ("env", "An environment variable.", |r| values::variable(r).map(Secret::Env)),
+            ("env", "An environment variable.", |r| secrets::variable(r).map(Secret::Env)),
             ("file", "A file that holds it, absolute.", |r| folder(r).map(Secret::File)),
         ])
     })
@@ -302,27 +302,28 @@ fn notify(r: &mut Reader<'_>) -> Option<Notify> {
     r.fields("a notification", |m| {
         m.need("webhook", "A URL to post to, and on what.", |r| {
             r.fields("a webhook", |m| {
-                if m.has("url") {
-                    // Asked for, so that the general message about unknown keys stays away.
-                    m.error(
-                        "url",
-                        "the URL of a webhook is a secret, and must not be written into a file",
-                        "write url_env = \"NAME\" or url_file = \"/path\"",
-                    );
-                    let _ = m.opt("url", "", |r| r.text());
-                    return None;
-                }
                 let url = m.one_of(&[
                     ("url_env", "The environment variable that holds the URL.", |r| {
-                        values::variable(r).map(Secret::Env)
+                        secrets::variable(r).map(Secret::Env)
                     }),
                     ("url_file", "The file that holds the URL, absolute.", |r| folder(r).map(Secret::File)),
+                    // Known, so that its own message is given rather than that it is unknown.
+                    ("url", "Refused: it is a secret.", written_url),
                 ]);
                 let on = m.need("on", "On what.", |r| r.list(1, occasion));
                 Some(Notify { url: url?, on: on? })
             })
         })
     })
+}
+
+fn written_url(r: &mut Reader<'_>) -> Option<Secret> {
+    r.hide();
+    r.error(
+        "the URL of a webhook is a secret, and must not be written into a file",
+        "write url_env = \"NAME\" or url_file = \"/path\"",
+    );
+    None
 }
 
 fn occasion(r: &mut Reader<'_>) -> Option<Occasion> {

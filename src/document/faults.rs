@@ -51,7 +51,7 @@ pub struct FileFault {
 }
 
 /// The faults of one file, in the order of their places.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Faults {
     pub(super) file: PathBuf,
     pub(super) text: Arc<str>,
@@ -92,6 +92,11 @@ impl Faults {
             let at = self.list.partition_point(|f| (f.span.start, f.span.end) <= (start, end));
             self.list.insert(at, fault);
         }
+    }
+
+    /// What is written there may be a secret, and is not shown.
+    pub(crate) fn hide(&mut self, span: Span) {
+        self.masks.push(span);
     }
 
     /// How many.
@@ -172,6 +177,13 @@ impl<'a> IntoIterator for &'a Faults {
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(false))
+    }
+}
+
+/// As shown to a person: the text itself may hold secrets.
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

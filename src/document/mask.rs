@@ -33,7 +33,7 @@ pub(super) fn secrets(text: &str) -> Vec<Span> {
                 let close = rest[1..].find(char::from(quote)).map_or(line, |i| i + 2);
                 start + close.max(1)
             }
-            Some(_) => start + rest[..line].find([',', '}']).unwrap_or(line),
+            Some(_) => start + plain(text, key.start(), &rest[..line]),
         };
         found.push(Span { start, end });
     }
@@ -41,6 +41,14 @@ pub(super) fn secrets(text: &str) -> Vec<Span> {
     found.extend(urls.filter_map(|c| c.get(1)).map(|m| Span { start: m.start(), end: m.end() }));
     found.sort_by_key(|span| span.start);
     found
+}
+
+/// How long a value without quotes is: within braces up to the next sign, otherwise the whole line.
+fn plain(text: &str, key: usize, rest: &str) -> usize {
+    let before = &text[text[..key].rfind('\n').map_or(0, |i| i + 1)..key];
+    let braces = before.matches('{').count() > before.matches('}').count();
+    let length = if braces { rest.find([',', '}']).unwrap_or(rest.len()) } else { rest.len() };
+    rest[..length].trim_end().len()
 }
 
 /// How far beyond the line's end a block of text reaches: all lines indented deeper than the key's.
@@ -70,7 +78,9 @@ mod tests {
     #[test]
     fn values_of_secret_keys_are_hidden() {
         assert_eq!(hidden("password: hunter2\nx: 1"), ["hunter2"]);
+        assert_eq!(hidden("{ db_password: hunter2 }"), ["hunter2"]);
         assert_eq!(hidden("{ db_password: hunter2, x: 1 }"), ["hunter2"]);
+        assert_eq!(hidden("password: hun,ter}2"), ["hun,ter}2"]);
         assert_eq!(hidden("Authorization: \"Bearer a b\" # x"), ["\"Bearer a b\""]);
         assert_eq!(hidden("token = 'abc'"), ["'abc'"]);
         assert_eq!(hidden("url: postgres://u:pw@host/x"), ["pw"]);

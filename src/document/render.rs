@@ -89,7 +89,9 @@ impl Faults {
         let masked = |at: usize| self.masks.iter().any(|mask| (mask.start..mask.end).contains(&at));
         let letters: Vec<(usize, char)> = text[line_start..line_end.max(line_start)]
             .char_indices()
-            .map(|(i, c)| (line_start + i, if masked(line_start + i) { '*' } else { harmless(c) }))
+            .map(|(i, c)| {
+                (line_start + i, if masked(line_start + i) && c != ' ' { '*' } else { harmless(c) })
+            })
             .collect();
         let first = letters.iter().position(|(at, _)| *at >= span.start).unwrap_or(letters.len());
         let last = letters.iter().position(|(at, _)| *at >= span.end).unwrap_or(letters.len());
@@ -129,21 +131,22 @@ fn width(c: char) -> usize {
     }
 }
 
-/// Breaks at spaces, outside backticks where it can.
+/// Breaks at spaces outside backticks and braces.
 fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
-    let mut quoted = false;
+    let (mut quoted, mut depth) = (false, 0usize);
     let mut pieces: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match pieces.last_mut() {
-            Some(piece) if quoted => {
+            Some(piece) if quoted || depth > 0 => {
                 piece.push(' ');
                 piece.push_str(word);
             }
             _ => pieces.push(word.to_owned()),
         }
         quoted ^= word.matches('`').count() % 2 == 1;
+        depth = (depth + word.matches('{').count()).saturating_sub(word.matches('}').count());
     }
     for piece in pieces {
         let length = piece.chars().count();

@@ -226,7 +226,7 @@ fn hint(text: &str, at: usize) -> Option<&'static str> {
     for line in [line, previous] {
         let value = value(line);
         if value.starts_with(['@', '`', '%', '*', '&', '!']) {
-            return Some("a text that begins with a sign has to be in quotes: cron: \"@quarterly\"");
+            return Some("a text that begins with a sign such as `@` or `*` has to be in quotes");
         }
         if value.starts_with("{{") || line.trim_start().starts_with("- {{") {
             return Some("a text with `{{ … }}` has to be in quotes: \"{{ steps.ID.KEY }}\"");
@@ -236,10 +236,29 @@ fn hint(text: &str, at: usize) -> Option<&'static str> {
     if value.contains(": ") && !value.starts_with(['"', '\'', '{', '[', '|', '>']) {
         return Some("a text with `: ` inside has to be in quotes");
     }
-    if value.starts_with(['"', '\'']) || line.matches('"').count() % 2 == 1 {
+    if let Some(hint) = unclosed(&text[..start]) {
+        return Some(hint);
+    }
+    if line.matches('"').count() % 2 == 1 || value.starts_with(['"', '\'']) {
         return Some("look for a quote that is not closed, or for text after a closing quote");
     }
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    if depth(line) > depth(previous) && !previous.trim_end().ends_with(':') {
+        return Some("look at the indentation: this line is indented deeper than the one above");
+    }
     None
+}
+
+/// Whether a line shortly above opens something that it does not close.
+fn unclosed(above: &str) -> Option<&'static str> {
+    above.lines().rev().take(3).find_map(|line| {
+        let line = line.split(" #").next().unwrap_or_default();
+        let more = |open: char, close: char| line.matches(open).count() > line.matches(close).count();
+        if line.matches('"').count() % 2 == 1 {
+            return Some("look for a quote that is not closed on a line above");
+        }
+        (more('[', ']') || more('{', '}')).then_some("look for a bracket that is not closed on a line above")
+    })
 }
 
 /// The core schema of YAML 1.2.

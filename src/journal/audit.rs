@@ -161,7 +161,7 @@ impl SqliteJournal {
             found.push(format!("a row of {table} belongs to a row of {parent} that is not there"));
         }
         let mut model = SqliteConnection::connect("sqlite::memory:").await.map_err(sql)?;
-        MIGRATOR.run(&mut model).await.map_err(|error| {
+        MIGRATOR.run_direct(None, &mut model, false).await.map_err(|error| {
             self.place.storage(format!("the schema can't be built to compare with: {error}"))
         })?;
         let (ours, theirs) = (schema(&mut model).await, schema(&mut conn).await);

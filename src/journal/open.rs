@@ -329,7 +329,7 @@ async fn migrate(place: &Place, base: &SqliteConnectOptions) -> Result<(), Journ
     let mut conn = base.connect().await.map_err(|error| place.sql(error))?;
     let migrated = async {
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(|error| place.sql(error))?;
-        MIGRATOR.run(&mut *tx).await.map_err(|error| match error {
+        MIGRATOR.run_direct(None, &mut *tx, false).await.map_err(|error| match error {
             MigrateError::VersionMissing(newer) => newer_error(place, newer, None),
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => place.sql(error),
             other => place.storage(format!("its schema is not as firedrill made it: {other}")),

@@ -1,10 +1,12 @@
 //! Verify steps: what is looked at, and which checks are made.
 
 use super::{
+    http::http,
     model::{
-        Check, CheckKind, DatabaseSubject, EnvValue, Expectation, FingerprintCheck, FingerprintExpect,
-        FingerprintOf, HttpCheck, RowCount, Subject, Verify,
+        Check, CheckKind, DatabaseSubject, Expectation, FingerprintCheck, FingerprintExpect, FingerprintOf,
+        RowCount, Subject, Verify,
     },
+    secrets,
     template::Template,
     values,
 };
@@ -38,7 +40,7 @@ fn sql(r: &mut Reader<'_>) -> Option<Verify> {
         });
         let name = m.opt("name", "The database on the server; not for SQLite.", values::words_of);
         let user = m.opt("user", "Who logs in; not for SQLite.", values::words_of);
-        let password = m.opt("password", "Where the password comes from; not for SQLite.", values::password);
+        let password = m.opt("password", "Where the password comes from; not for SQLite.", secrets::password);
         let parallel = m.opt("parallel", "How many checks run at the same time; 1 where left out.", |r| {
             r.integer(1, 16).and_then(|n| u32::try_from(n).ok())
         });
@@ -387,48 +389,8 @@ fn count(r: &mut Reader<'_>) -> Option<u64> {
     r.integer(0, i64::MAX).and_then(|n| u64::try_from(n).ok())
 }
 
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-
-fn http(r: &mut Reader<'_>) -> Option<Verify> {
-    r.fields("an http check", |m| {
-        let name = m.opt("name", "A name; `http` where left out.", values::words_of);
-        let url = m.need("url", "Where, with references such as {{ steps.ID.endpoint }}.", values::url);
-        let method =
-            m.opt("method", "GET where left out.", |r| r.word(&METHODS.map(|method| (method, method))));
-        let headers = m.opt("headers", "Headers: a text, or where a secret comes from.", headers);
-        let body = m.opt("body", "A body to send.", values::template);
-        let status = m.opt("status", "The status that must come back; 200 where left out.", |r| {
-            r.integer(100, 599).and_then(|status| u16::try_from(status).ok())
-        });
-        let body_matches =
-            m.opt("body_matches", "A regular expression that the body must match.", values::regex);
-        let within = m.opt("within", "Ask again for this long: services start slowly.", values::duration);
-        let timeout = m.opt("timeout", "How long one request may take.", values::duration);
-        let required =
-            m.opt("required", "Whether the verdict depends on it; true where left out.", values::boolean);
-        if body.is_some() && matches!(method, None | Some("GET" | "HEAD")) {
-            m.error("body", "a GET or HEAD request has no body", "add `method: POST`");
-        }
-        let check = HttpCheck {
-            url: url?,
-            method: method.unwrap_or("GET").to_owned(),
-            headers: headers.unwrap_or_default().into_iter().collect(),
-            body,
-            status: status.unwrap_or(200),
-            body_matches,
-            within,
-        };
-        Some(one(
-            Subject::Http,
-            name.unwrap_or_else(|| "http".to_owned()),
-            required,
-            timeout,
-            CheckKind::Http(check),
-        ))
-    })
-}
-
-fn one(
+/// A step with one check, which is named by itself.
+pub(super) fn one(
     subject: Subject,
     name: String,
     required: Option<bool>,
@@ -437,34 +399,6 @@ fn one(
 ) -> Verify {
     let check = Check { name, required: required.unwrap_or(true), timeout, kind };
     Verify { subject, checks: vec![check], parallel: 1 }
-}
-
-fn headers(r: &mut Reader<'_>) -> Option<Vec<(String, EnvValue)>> {
-    r.entries(|name, r| {
-        let value = values::env_value(r);
-        if r.describing() {
-            return None;
-        }
-        if name.is_empty()
-            || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-        {
-            r.error(format!("{} can't name a header", words::quoted(name)), "use letters, digits and `-`");
-            return None;
-        }
-        let value = value?;
-        let lower = name.to_lowercase();
-        let secret = ["authorization", "proxy-authorization", "cookie"].contains(&lower.as_str());
-        if secret || values::names_a_secret(&lower) {
-            values::no_secret(r, name, &value)?;
-        }
-        if let EnvValue::Text(text) = &value
-            && text.to_string().contains(['\n', '\r'])
-        {
-            r.error("a header's value is one line", "take the line break out");
-            return None;
-        }
-        Some(value)
-    })
 }
 
 fn kubernetes(r: &mut Reader<'_>) -> Option<Verify> {

@@ -2,38 +2,41 @@
 
 use super::{
     model::{CommandLine, CommandSpec, EnvValue},
+    secrets,
     template::Template,
     values,
 };
-use crate::document::{read::Reader, words};
+use crate::document::{
+    read::{Read, Reader},
+    words,
+};
 use std::collections::BTreeMap;
 
-/// Always passed on to a command; setting one of them is allowed, and replaces it.
+/// Programs that read a text as commands.
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "/bin/sh", "/bin/bash"];
 
 /// A command: `[program, argument, …]`, or a map.
 pub(super) fn command(r: &mut Reader<'_>) -> Option<CommandSpec> {
     r.shared("command", |r| {
+        // Read only to say what would be right; not described, since it is never right.
+        let one_text: Option<Read<CommandSpec>> = if r.describing() { None } else { Some(one_text) };
         r.forms(
             "a command: [program, argument, …] or a map",
-            Some(|r| {
-                if !r.describing() {
-                    let text = r.text()?;
-                    r.error(
-                        format!("{} is one text, not a program with its arguments", words::quoted(&text)),
-                        format!(
-                            "write [{}], or {{ shell: \"…\" }} if a shell is to read it",
-                            text.split_whitespace().take(6).collect::<Vec<_>>().join(", ")
-                        ),
-                    );
-                }
-                r.also(serde_json::json!(false));
-                None
-            }),
+            one_text,
             Some(|r| argv(r).map(bare)),
             Some(full),
         )
     })
+}
+
+fn one_text(r: &mut Reader<'_>) -> Option<CommandSpec> {
+    let text = r.text()?;
+    let words: Vec<&str> = text.split_whitespace().take(6).collect();
+    r.error(
+        format!("{} is one text, not a program with its arguments", words::quoted(&text)),
+        format!("write [{}], or {{ shell: \"…\" }} if a shell is to read it", words.join(", ")),
+    );
+    None
 }
 
 fn bare(argv: Vec<Template>) -> CommandSpec {
@@ -103,11 +106,11 @@ fn full(r: &mut Reader<'_>) -> Option<CommandSpec> {
 
 fn env(r: &mut Reader<'_>) -> Option<BTreeMap<String, EnvValue>> {
     let entries = r.entries(|name, r| {
-        let value = values::env_value(r);
+        let value = secrets::env_value(r);
         if r.describing() {
             return None;
         }
-        if !values::is_variable(name) {
+        if !secrets::is_variable(name) {
             r.error(
                 format!("{} can't name an environment variable", words::quoted(name)),
                 "use A-Z, a-z, 0-9 and `_`, not beginning with a digit",
@@ -115,8 +118,8 @@ fn env(r: &mut Reader<'_>) -> Option<BTreeMap<String, EnvValue>> {
             return None;
         }
         let value = value?;
-        if values::names_a_secret(name) {
-            values::no_secret(r, name, &value)?;
+        if secrets::names_a_secret(name) {
+            secrets::no_secret(r, name, &value)?;
         }
         Some(value)
     })?;

@@ -29,6 +29,8 @@ pub(super) struct Graph<'a> {
     needs: Vec<Vec<usize>>,
     /// All that each needs, directly or not.
     upstream: Vec<Vec<bool>>,
+    /// Whether something that each needs, directly or not, may be missing from the above.
+    vague: Vec<bool>,
 }
 
 impl<'a> Graph<'a> {
@@ -39,7 +41,13 @@ impl<'a> Graph<'a> {
             faults.error(beyond.span, format!("more than {MAX_STEPS} steps"), Some("split the playbook"));
             return None;
         }
-        let mut graph = Self { steps, by_name: BTreeMap::new(), needs: Vec::new(), upstream: Vec::new() };
+        let mut graph = Self {
+            steps,
+            by_name: BTreeMap::new(),
+            needs: Vec::new(),
+            upstream: Vec::new(),
+            vague: Vec::new(),
+        };
         graph.name(faults);
         graph.link(faults);
         let circles = graph.circles(faults);
@@ -157,6 +165,13 @@ impl<'a> Graph<'a> {
             }
             self.upstream.push(seen);
         }
+        // What was noted at a need is not noted again at all that follows from it.
+        let own = |i: usize| {
+            let step = &self.steps[i];
+            step.vague || step.needs.iter().any(|need| self.find(&need.value).is_none())
+        };
+        let reaches = |i: usize| (0..self.steps.len()).any(|j| self.upstream[i][j] && own(j));
+        self.vague = (0..self.steps.len()).map(|i| own(i) || reaches(i)).collect();
     }
 
     /// Each step after all that it needs, otherwise as written.
@@ -186,11 +201,11 @@ impl<'a> Graph<'a> {
                     let restores =
                         self.names().filter(|n| self.steps[self.by_name[n]].word == Some("restore"));
                     let word = self.steps[j].word.unwrap_or_default();
-                    let message = format!("`{}` is no restore step, but `{word}`", id.value);
+                    let message = format!("`{}` is a `{word}` step, not a restore", id.value);
                     faults.error(id.span, message, Some(&words::suggest("", restores)));
                 }
-                Some(j) if !self.upstream[i][j] => {
-                    let help = format!("add {} to the `needs` of `{}`", id.value, step.name());
+                Some(j) if !self.upstream[i][j] && !self.vague[i] => {
+                    let help = format!("add `{}` to the `needs` of `{}`", id.value, step.name());
                     let message = format!("`{}` is looked at, but not needed", id.value);
                     faults.error(id.span, message, Some(&help));
                 }
@@ -198,10 +213,9 @@ impl<'a> Graph<'a> {
             }
         }
         let looks_at_database = step.notes.iter().any(|note| note.what == DATABASE);
-        let broken_needs = self.needs[i].len() < step.needs.len();
         let restores = |j: usize| self.steps[j].word.is_none_or(|word| word == "restore");
         let any = (0..self.steps.len()).any(|j| self.upstream[i][j] && restores(j));
-        if !any && !looks_at_database && !broken_needs {
+        if !any && !looks_at_database && !self.vague[i] {
             let message = format!("`{}` verifies, but needs no restore", step.name());
             let help = "add `needs:` with the restore step whose data it proves";
             faults.error(step.span, message, Some(help));
@@ -242,8 +256,8 @@ impl<'a> Graph<'a> {
             faults.error(id.span, "a step can't refer to what it gives itself", Some(help));
             return;
         }
-        if !self.upstream[i][j] {
-            let help = format!("add {} to the `needs` of `{}`", id.value, step.name());
+        if !self.upstream[i][j] && !self.vague[i] {
+            let help = format!("add `{}` to the `needs` of `{}`", id.value, step.name());
             let message =
                 format!("`{}` is referred to, but not needed: it may not be done by then", id.value);
             faults.error(id.span, message, Some(&help));
@@ -261,7 +275,7 @@ impl<'a> Graph<'a> {
     /// Whether there is anything that the verdict can rest on.
     fn proof(&self, faults: &mut Faults) {
         // A step that could not be read may be what is missing here.
-        let all_known = self.steps.iter().all(|step| step.word.is_some());
+        let all_known = self.steps.iter().all(|step| step.word.is_some()) && !self.vague.contains(&true);
         let at = self.steps.first().map_or(Span::default(), |step| step.span);
         let is = |step: &Draft, word: &str| step.word == Some(word);
         if !self.steps.iter().any(|step| is(step, "restore")) {

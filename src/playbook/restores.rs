@@ -6,7 +6,7 @@
 use super::{
     commands::command,
     model::{CommandSource, Restore, Selector, Source, SourceKind, SqliteSource},
-    values,
+    secrets, values,
 };
 use crate::{
     document::{
@@ -163,7 +163,7 @@ fn timestamp(r: &mut Reader<'_>) -> Option<String> {
 fn commands(r: &mut Reader<'_>) -> Option<Restore> {
     r.fields("a command restore", |m| {
         let source = m.need("commands", "The four commands; see the JSON contract.", |r| {
-            r.fields("the commands of a restore", |m| {
+            r.fields("`commands`", |m| {
                 let from = m.noted();
                 let point = m.need("recovery_point", "Prints the recovery points.", command);
                 let early = m.take_notes(from);
@@ -350,7 +350,7 @@ fn postgres_dump(r: &mut Reader<'_>) -> Option<Restore> {
                 let _ = m.need("host", "Its host, or the folder of its socket.", values::words_of);
                 let _ = m.opt("port", "Its port; 5432 where left out.", |r| r.integer(1, 65_535));
                 let _ = m.opt("user", "Who creates the scratch database.", values::words_of);
-                let _ = m.opt("password", "Where the password comes from.", values::password);
+                let _ = m.opt("password", "Where the password comes from.", secrets::password);
                 Some(())
             })
         });

@@ -27,6 +27,8 @@ pub(super) struct Draft {
     pub span: Span,
     /// The steps it needs.
     pub needs: Vec<At<StepId>>,
+    /// Whether it may need more than `needs` holds: a part of it could not be read.
+    pub vague: bool,
     /// What it does, if one word says so.
     pub word: Option<&'static str>,
     /// Texts with references, names of checks, the database.
@@ -63,8 +65,15 @@ impl Draft {
 /// A step. Always gives a draft: faults are noted, and the step within it is left out.
 pub(super) fn step(r: &mut Reader<'_>) -> Option<Draft> {
     let from = r.noted();
-    let mut draft =
-        Draft { id: None, span: r.span(), needs: Vec::new(), word: None, notes: Vec::new(), step: None };
+    let mut draft = Draft {
+        id: None,
+        span: r.span(),
+        needs: Vec::new(),
+        vague: false,
+        word: None,
+        notes: Vec::new(),
+        step: None,
+    };
     let step = r.fields("a step", |m| {
         let id = m.need("id", "Its name, a DNS label unique within the playbook.", values::step_id);
         let needs = m.opt("needs", "The steps that must have succeeded before it starts.", |r| {
@@ -87,6 +96,7 @@ pub(super) fn step(r: &mut Reader<'_>) -> Option<Draft> {
         let words = ["restore", "verify", "approve", "run"].into_iter();
         let given: Vec<&'static str> = words.filter(|word| m.has(word)).collect();
         draft.id = id.clone();
+        draft.vague = m.has("needs") && needs.is_none() || m.misspelt("needs");
         draft.word = if let [one] = given.as_slice() { Some(one) } else { None };
         if draft.word == Some("approve") {
             m.forbid(&["retry"], "for an approval", "a person is asked once");

@@ -1,6 +1,6 @@
-//! The small values of a playbook: names, durations, templates, secrets.
+//! The small values of a playbook: names, durations, templates, places.
 
-use super::{model::EnvValue, model::Password, template::Template};
+use super::template::Template;
 use crate::{
     document::{
         read::{At, Reader},
@@ -221,111 +221,6 @@ pub(super) fn sql(r: &mut Reader<'_>) -> Option<Template> {
     Some(template)
 }
 
-/// The name of an environment variable. What was given is not repeated: it may be the secret itself.
-pub(crate) fn variable(r: &mut Reader<'_>) -> Option<String> {
-    r.parsed(
-        json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }),
-        "a variable's name",
-        |text| {
-            if is_variable(text) {
-                return Ok(text.to_owned());
-            }
-            Err((
-                "this is not the name of an environment variable".to_owned(),
-                "give the variable's name, such as `PGPASSWORD`, not its value".to_owned(),
-            ))
-        },
-    )
-}
-
-/// Whether a text can name an environment variable.
-pub(super) fn is_variable(text: &str) -> bool {
-    !text.starts_with(|c: char| c.is_ascii_digit())
-        && !text.is_empty()
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-/// A value of the environment or a header: a text, or where a secret comes from.
-pub(super) fn env_value(r: &mut Reader<'_>) -> Option<EnvValue> {
-    r.shared("value", |r| {
-        r.forms(
-            "a text, { env: NAME } or { file: PATH }",
-            Some(|r| plain(r).map(EnvValue::Text)),
-            None,
-            Some(|r| {
-                r.fields("the source of a value", |m| {
-                    m.one_of(&[
-                        ("env", "A variable of firedrill's own environment: for secrets.", |r| {
-                            variable(r).map(EnvValue::FromEnv)
-                        }),
-                        ("file", "A file that holds it: for secrets.", |r| path(r).map(EnvValue::FromFile)),
-                    ])
-                })
-            }),
-        )
-    })
-}
-
-/// A text with references that may be empty.
-fn plain(r: &mut Reader<'_>) -> Option<Template> {
-    if r.describing() {
-        return template(r);
-    }
-    match r.text()?.as_str() {
-        "" => Some(Template::literal("")),
-        _ => template(r),
-    }
-}
-
-static SECRET_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)(passw(or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)$").ok()
-});
-
-/// Whether a variable of this name likely holds a secret.
-pub(super) fn names_a_secret(name: &str) -> bool {
-    SECRET_NAME.as_ref().is_some_and(|regex| regex.is_match(name))
-}
-
-/// Refuses a secret that is written out. The journal keeps the playbook's text, and a secret with it.
-pub(super) fn no_secret(r: &mut Reader<'_>, name: &str, value: &EnvValue) -> Option<()> {
-    let EnvValue::Text(text) = value else { return Some(()) };
-    if text.references().next().is_some() || text.to_string().is_empty() {
-        return Some(());
-    }
-    r.error(
-        format!("{} is a secret, and must not be written into a playbook", words::quoted(name)),
-        "write { env: NAME } or { file: PATH }, and change the secret: this file has been read",
-    );
-    None
-}
-
-/// Where a password comes from.
-pub(super) fn password(r: &mut Reader<'_>) -> Option<Password> {
-    r.shared("password", |r| {
-        if !r.describing() && !r.is_map() {
-            r.error(
-                "a password must not be written into a playbook",
-                "write { env: NAME }, { file: PATH } or { reset: true }; \
-                 also { secrets_manager: ARN } or { iam: true }",
-            );
-            return None;
-        }
-        r.fields("the source of a password", |m| {
-            m.one_of(&[
-                ("reset", "Set anew on the scratch instance, and known to firedrill alone.", |r| {
-                    only_true(r).map(|()| Password::Reset)
-                }),
-                ("env", "An environment variable.", |r| variable(r).map(Password::Env)),
-                ("file", "A file that holds it.", |r| path(r).map(Password::File)),
-                ("secrets_manager", "The ARN of a secret in AWS Secrets Manager.", |r| {
-                    arn(r).map(Password::SecretsManager)
-                }),
-                ("iam", "A token made from the AWS credentials.", |r| only_true(r).map(|()| Password::Iam)),
-            ])
-        })
-    })
-}
-
 /// `true`: the key is a form of its own, and `false` would say nothing.
 pub(super) fn only_true(r: &mut Reader<'_>) -> Option<()> {
     r.also(json!({ "const": true }));
@@ -344,10 +239,7 @@ pub(super) fn arn(r: &mut Reader<'_>) -> Option<String> {
         if text.starts_with("arn:") && text.split(':').count() >= 6 {
             return Ok(text.to_owned());
         }
-        Err((
-            "this is not an ARN".to_owned(),
-            "it reads arn:aws:secretsmanager:eu-central-1:210987654321:secret:drill-a1b2c3".to_owned(),
-        ))
+        Err(("this is not an ARN".to_owned(), "it reads arn:aws:SERVICE:REGION:ACCOUNT:NAME".to_owned()))
     })
 }
 
@@ -421,6 +313,7 @@ pub(super) fn url(r: &mut Reader<'_>) -> Option<Template> {
     match reqwest::Url::parse(&probe) {
         _ if begins_with_reference => Some(template),
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            r.hide();
             r.error(
                 "a URL must not hold a user or password",
                 "send them as a header: { Authorization: { env: NAME } }",
@@ -462,16 +355,6 @@ mod tests {
         }
         for given in ["", "x", "-5m", "1e400h", "1.2.3s"] {
             assert_eq!(meant(given), None, "{given}");
-        }
-    }
-
-    #[test]
-    fn names_of_secrets_are_known() {
-        for name in ["PGPASSWORD", "db_passwd", "VAULT_TOKEN", "AWS_SECRET_ACCESS_KEY", "X-Api-Key"] {
-            assert!(names_a_secret(name), "{name}");
-        }
-        for name in ["PGPASSWORD_FILE", "TOKENS_PER_SECOND", "KEY"] {
-            assert!(!names_a_secret(name), "{name}");
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{
     TableFingerprint,
-    sql::{Session, Trouble, binder, measure, ticker},
+    sql::{Session, Trouble},
     sqlite::SqliteSession,
+    tables::{binder, measure, ticker},
 };
 use crate::{
     drill::{Fault, FaultClass, RecoveryPoint},

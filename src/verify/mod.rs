@@ -16,6 +16,7 @@ mod sketch;
 mod sql;
 mod sqlite;
 mod statement;
+mod tables;
 mod value;
 mod words;
 

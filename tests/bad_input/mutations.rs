@@ -144,10 +144,14 @@ fn damage(bytes: &[u8], read: fn(&[u8]), seed: u64, rounds: usize) {
 fn damaged_playbooks_are_refused_in_order() {
     let corpus = corpus("yaml");
     assert!(corpus.len() >= 2);
-    damage(super::playbooks::BASE.as_bytes(), playbook, 1, 2000);
     for (i, bytes) in corpus.iter().enumerate() {
-        damage(bytes, playbook, 100 + i as u64, 1000);
+        damage(bytes, playbook, 100 + i as u64, 600);
     }
+}
+
+#[test]
+fn a_damaged_playbook_with_everything_in_it_is_refused_in_order() {
+    damage(super::playbooks::BASE.as_bytes(), playbook, 1, 2000);
 }
 
 #[test]

@@ -1,1 +1,8 @@
+//! The journal as a whole: what it takes, what it refuses, and what it survives.
 
+mod appending;
+mod damage;
+mod leases;
+mod opening;
+mod rules;
+mod storage;

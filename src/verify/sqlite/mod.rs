@@ -11,6 +11,8 @@
 
 mod scan;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use super::{
     TableFingerprint,
@@ -23,7 +25,7 @@ use super::{
 };
 use crate::drill::{Fault, FaultClass};
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
+use futures_util::{FutureExt, TryStreamExt};
 use scan::Part;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Decode, Executor, Row, SqlSafeStr, Sqlite, TypeInfo, ValueRef,
@@ -50,6 +52,7 @@ pub(super) struct SqliteSession {
     stop: Stop,
     opener: Opener,
     connection: SqliteConnection,
+    pace: Pace,
     live: bool,
 }
 
@@ -71,6 +74,13 @@ impl Drop for Stop {
 }
 
 impl Opener {
+    fn new(path: &Path, immutable: bool) -> Result<Self, Trouble> {
+        let path = path.canonicalize().map_err(|error| {
+            Fault::new(FaultClass::Permanent, format!("{} can't be opened: {error}", path.display()))
+        })?;
+        Ok(Self { path, immutable, stopped: Arc::new(AtomicBool::new(false)) })
+    }
+
     /// Opens a connection that holds so many rows ahead of its reader.
     async fn open(&self, ahead: usize) -> Result<SqliteConnection, Trouble> {
         let options = SqliteConnectOptions::new()
@@ -104,24 +114,33 @@ impl SqliteSession {
         };
         // An immutable file's logs would not be looked at: with one beside it, SQLite must see to it.
         let immutable = !beside("-wal") && !beside("-journal");
-        Self::open(path, immutable, false).await
+        let opener = Opener::new(path, immutable)?;
+        let connection = opener.open(128).await?;
+        Ok(Self {
+            stop: Stop(Arc::clone(&opener.stopped)),
+            opener,
+            connection,
+            pace: Pace::Eager,
+            live: false,
+        })
     }
 
     /// On a live database: everything is read as of one moment.
     pub(super) async fn of_live(path: &Path) -> Result<Self, Trouble> {
-        let mut session = Self::open(path, false, true).await?;
-        session.connection.execute("BEGIN").await.map_err(trouble)?;
-        Ok(session)
-    }
-
-    async fn open(path: &Path, immutable: bool, live: bool) -> Result<Self, Trouble> {
-        let path = path.canonicalize().map_err(|error| {
-            Fault::new(FaultClass::Permanent, format!("{} can't be opened: {error}", path.display()))
-        })?;
-        let stopped = Arc::new(AtomicBool::new(false));
-        let opener = Opener { path, immutable, stopped: Arc::clone(&stopped) };
-        let connection = opener.open(128).await?;
-        Ok(Self { stop: Stop(stopped), opener, connection, live })
+        let opener = Opener::new(path, false)?;
+        let stop = Stop(Arc::clone(&opener.stopped));
+        let mut probe = opener.open(16).await?;
+        let mut rows = 0u64;
+        for table in schema::tables(&mut probe).await? {
+            let shape = schema::describe(&mut probe, &table).await?;
+            let range = schema::row_numbers(&mut probe, &shape).await?;
+            rows = rows.saturating_add(range.map_or(0, schema::RowNumbers::count));
+        }
+        probe.close().await.map_err(trouble)?;
+        let ahead = schema::rows_ahead(&opener.path, rows);
+        let mut connection = opener.open(ahead).await?;
+        connection.execute("BEGIN").await.map_err(trouble)?;
+        Ok(Self { stop, opener, connection, pace: schema::pace(ahead), live: true })
     }
 }
 
@@ -165,8 +184,27 @@ pub(super) fn value(raw: SqliteValueRef<'_>) -> Result<Value, sqlx::Error> {
     value.map_err(sqlx::Error::Decode)
 }
 
+/// How rows are waited for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Pace {
+    /// Each as soon as it is there.
+    Eager,
+    /// Many at a time. The reader is faster than SQLite: woken for each row, it would cost more than the row.
+    Batches,
+}
+
 /// Runs a statement and hands over each row until told to stop.
 pub(super) async fn each_row(
+    connection: &mut SqliteConnection,
+    statement: &Statement,
+    on_row: impl FnMut(&SqliteRow) -> Result<ControlFlow<()>, sqlx::Error> + Send,
+) -> Result<(), Trouble> {
+    each_row_at(Pace::Eager, connection, statement, on_row).await
+}
+
+/// As [`each_row`], at that pace.
+pub(super) async fn each_row_at(
+    pace: Pace,
     connection: &mut SqliteConnection,
     statement: &Statement,
     mut on_row: impl FnMut(&SqliteRow) -> Result<ControlFlow<()>, sqlx::Error> + Send,
@@ -176,12 +214,24 @@ pub(super) async fn each_row(
         query = query.bind(value.as_str());
     }
     let mut rows = query.fetch(connection);
-    while let Some(row) = rows.try_next().await.map_err(trouble)? {
-        if on_row(&row).map_err(trouble)?.is_break() {
-            break;
+    let mut first = true;
+    loop {
+        let next = match pace {
+            Pace::Batches if !first => match rows.try_next().now_or_never() {
+                Some(next) => next,
+                None => {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    continue;
+                }
+            },
+            _ => rows.try_next().await,
+        };
+        first = false;
+        match next.map_err(trouble)? {
+            Some(row) if on_row(&row).map_err(trouble)?.is_continue() => {}
+            _ => return Ok(()),
         }
     }
-    Ok(())
 }
 
 fn plain(sql: impl Into<String>) -> Statement {
@@ -262,7 +312,8 @@ impl Session for SqliteSession {
                 let columns = names.into_iter().map(|name| (name, String::new())).collect();
                 let plan = scan::Plan::of_query(statement);
                 let tally =
-                    scan::tally(&mut self.connection, &plan, Part::Whole, |rows| seen(rows, None)).await?;
+                    scan::tally(&mut self.connection, self.pace, &plan, Part::Whole, |rows| seen(rows, None))
+                        .await?;
                 return Ok(tally.finish("query", columns, Vec::new()));
             }
         };
@@ -271,10 +322,13 @@ impl Session for SqliteSession {
         let total = range.map(|range| range.count());
         let tally = match range {
             Some(range) if !self.live && range.worth_splitting() => {
-                let ahead = range.rows_ahead(&self.opener.path);
+                let ahead = schema::rows_ahead(&self.opener.path, range.count());
                 scan::tally_split(&self.opener, plan, range, ahead, |rows| seen(rows, total)).await?
             }
-            _ => scan::tally(&mut self.connection, &plan, Part::Whole, |rows| seen(rows, total)).await?,
+            _ => {
+                scan::tally(&mut self.connection, self.pace, &plan, Part::Whole, |rows| seen(rows, total))
+                    .await?
+            }
         };
         Ok(tally.finish(&shape.table.name, shape.columns.clone(), shape.key.clone()))
     }

@@ -1,6 +1,10 @@
 //! Reading every row of a SQLite table once, on one connection or on several.
 
-use super::{Opener, each_row, schema::RowNumbers, schema::quoted, trouble, value};
+use super::{
+    Opener, Pace, each_row, each_row_at,
+    schema::{RowNumbers, pace, quoted},
+    trouble, value,
+};
 use crate::{
     drill::{Fault, FaultClass},
     verify::{
@@ -121,13 +125,14 @@ impl Hasher {
 /// Reads a part on one connection.
 pub(super) async fn tally(
     connection: &mut SqliteConnection,
+    pace: Pace,
     plan: &Plan,
     part: Part,
     mut seen: impl FnMut(u64) + Send,
 ) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     let mut hasher = Hasher::default();
-    each_row(connection, &plan.statement(part), |row| {
+    each_row_at(pace, connection, &plan.statement(part), |row| {
         let hash = hasher.row(row, 0..row.len())?;
         let key = if plan.key.is_empty() { Key::of_row(hash) } else { hasher.key(row, &plan.key)? };
         tally.add(hash, key);
@@ -159,7 +164,8 @@ pub(super) async fn tally_split(
             let mut connection = opener.open(ahead).await?;
             let mut whole = Tally::default();
             while let Some((from, to)) = ranges.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let part = tally(&mut connection, &plan, Part::Range(*from, *to), |_| {}).await?;
+                let part =
+                    tally(&mut connection, pace(ahead), &plan, Part::Range(*from, *to), |_| {}).await?;
                 rows.fetch_add(part.rows, Ordering::Relaxed);
                 whole.merge(&part);
             }

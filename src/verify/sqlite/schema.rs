@@ -1,6 +1,6 @@
 //! What tables a SQLite file holds, and of what shape they are.
 
-use super::{each_row, value};
+use super::{Pace, each_row, value};
 use crate::verify::{
     sql::{Shape, Table, TableKind, Trouble},
     statement::Statement,
@@ -111,20 +111,26 @@ impl RowNumbers {
 
     /// Cuts into so many ranges of about equal length, both ends included.
     pub(super) fn cut(self, parts: u64) -> Vec<(i64, i64)> {
-        let (least, length) = (i128::from(self.least), i128::from(self.count()));
+        let least = i128::from(self.least);
+        let length = i128::from(self.greatest) - least + 1;
         let parts = i128::from(parts.clamp(1, self.count()));
         let edge = |n: i128| least + length * n / parts;
         (0..parts)
             .filter_map(|n| Some((i64::try_from(edge(n)).ok()?, i64::try_from(edge(n + 1) - 1).ok()?)))
             .collect()
     }
+}
 
-    /// How many rows to hold ahead of the reader, so that wide rows do not fill the memory.
-    pub(super) fn rows_ahead(self, file: &Path) -> usize {
-        let bytes = std::fs::metadata(file).map_or(0, |file| file.len());
-        let row = (bytes / self.count()).max(1);
-        usize::try_from(AHEAD_BYTES / row).unwrap_or(usize::MAX).clamp(16, 2048)
-    }
+/// How many rows to hold ahead of the reader of a file with so many rows, so that wide rows do not fill the memory.
+pub(super) fn rows_ahead(file: &Path, rows: u64) -> usize {
+    let bytes = std::fs::metadata(file).map_or(0, |file| file.len());
+    let row = (bytes / rows.max(1)).max(1);
+    usize::try_from(AHEAD_BYTES / row).unwrap_or(usize::MAX).clamp(16, 2048)
+}
+
+/// Batches need room to gather in while the reader sleeps.
+pub(super) fn pace(ahead: usize) -> Pace {
+    if ahead >= 512 { Pace::Batches } else { Pace::Eager }
 }
 
 #[cfg(test)]
