@@ -13,7 +13,7 @@ use crate::{
     provider::{Commands, Scratch, SqliteFile},
     random::SystemRandom,
     time::SystemClock,
-    verify::Checks,
+    verify::{Checks, http::HttpVerifier},
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -55,7 +55,7 @@ impl App {
     pub fn engine(&self, observer: Arc<dyn Observer>) -> Engine {
         Engine::new(Ports {
             providers: Arc::new(self.providers()),
-            verifier: Arc::new(Checks::new(None)),
+            verifier: Arc::new(Checks::new(Some(Arc::new(HttpVerifier::new())))),
             commands: Arc::new(StepCommands::new(self.runner(), self.allowed())),
             journal: Arc::clone(&self.journal) as Arc<dyn Journal>,
             clock: Arc::new(SystemClock),

@@ -3,3 +3,5 @@
 mod bad_input;
 mod binary;
 mod guard;
+#[cfg(test)]
+mod sim;

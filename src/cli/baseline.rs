@@ -23,7 +23,7 @@ pub(super) async fn baseline(
     let playbook = context.playbook(path)?;
     let app = context.app().await?;
     if let Some(kind) = playbook.metadata().sample {
-        make_sample(&playbook, kind)?;
+        make_sample(&playbook, kind).await?;
     }
     let taken = take(context, &app, &playbook, point).await?;
     if taken.is_empty() {
@@ -63,7 +63,7 @@ pub(super) async fn prepare_sample(
     playbook: &Playbook,
     kind: Sample,
 ) -> Result<(), Failure> {
-    make_sample(playbook, kind)?;
+    make_sample(playbook, kind).await?;
     let mut missing = false;
     for wanted in wanted_baselines(playbook) {
         let choice = point_for(app, playbook, &wanted, None, SystemClock::wall()).await?;
@@ -76,12 +76,13 @@ pub(super) async fn prepare_sample(
     Ok(())
 }
 
-fn make_sample(playbook: &Playbook, kind: Sample) -> Result<(), Failure> {
+async fn make_sample(playbook: &Playbook, kind: Sample) -> Result<(), Failure> {
     let folder = playbook.folder().join("sample");
     let made = sample::prepare(&folder, kind, SystemClock::wall())
+        .await
         .map_err(|error| Failure::Surroundings(format!("making the sample database: {error}")))?;
-    if made.fresh {
-        say(&format!("made a sample database and its backups in {}", made.folder.display()));
+    if made.made {
+        say(&format!("made a sample database and its backups in {}", folder.display()));
     }
     Ok(())
 }

@@ -18,6 +18,10 @@ use std::sync::Arc;
 
 /// A look at claims that takes longer than this tells nothing.
 const LOOK_LIMIT: Period = Period::from_secs(60);
+/// A preflight that takes longer than this has failed: before it there is no other end of the run in sight.
+const PREFLIGHT_LIMIT: Period = Period::from_secs(300);
+/// A call to remove that takes longer than this is made again, rather than waited for until the claim is leaked.
+const RELEASE_LIMIT: Period = Period::from_secs(600);
 
 /// What an activity works with.
 pub(super) struct Context {
@@ -59,12 +63,32 @@ impl Context {
         self.ports.providers.get(&kind).map(Arc::as_ref).ok_or_else(|| no_provider(kind))
     }
 
+    /// What `work` gives, or a timeout.
+    async fn within<T>(
+        &self,
+        limit: Period,
+        what: &str,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        tokio::select! {
+            biased;
+            result = work => result,
+            () = self.ports.clock.sleep(limit) => {
+                Err(Fault::new(FaultClass::Timeout, format!("{what} took longer than {limit}")))
+            }
+        }
+    }
+
     pub(super) async fn preflight(self) -> Done {
         let (mut facts, mut refusals, mut surroundings) = (Vec::new(), Vec::new(), Vec::new());
         for step in self.playbook.steps() {
             let found = match &step.action {
                 Action::Restore(restore) => match self.provider(restore.source.kind()) {
-                    Ok(provider) => provider.preflight(&self.restore(&step.id, 1, restore)).await,
+                    Ok(provider) => {
+                        let ask = self.restore(&step.id, 1, restore);
+                        let look = provider.preflight(&ask);
+                        self.within(PREFLIGHT_LIMIT, "the preflight", look).await
+                    }
                     Err(fault) => Err(fault),
                 },
                 Action::Verify(verify) if verify.subject == Subject::Kubernetes => Err(Fault::new(
@@ -213,7 +237,8 @@ impl Context {
                 point: &point,
                 known: &self.known,
             };
-            self.provider(claim.source)?.release(&claim, &ask).await
+            let removal = self.provider(claim.source)?.release(&claim, &ask);
+            self.within(RELEASE_LIMIT, "the call to remove it", removal).await
         };
         let result = result.await;
         Done::Released { claim: claim.id, result }

@@ -85,8 +85,8 @@ impl Ground<'_> {
 
     fn link(&self, (step, whole): (Option<&StepId>, Interval), total_time: Period) -> PathLink {
         let took = whole.length();
-        let share = took.as_millis().saturating_mul(1000) / total_time.as_millis().max(1);
-        // A tenth of a percent is far below what can be drawn; a run longer than 2^53 ms does not exist.
+        let whole_millis = total_time.as_millis().max(1);
+        let share = (took.as_millis().saturating_mul(1000) + whole_millis / 2) / whole_millis;
         let percent = f64::from(u32::try_from(share).unwrap_or(1000)) / 10.0;
         PathLink {
             step: step.cloned(),

@@ -17,7 +17,10 @@ mod interval;
 mod milestones;
 mod phases;
 mod step;
+#[cfg(test)]
+pub(crate) mod stories;
 mod summarise;
+mod summarise_step;
 mod summary;
 #[cfg(test)]
 mod tests;

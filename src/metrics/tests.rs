@@ -1,7 +1,8 @@
 use super::{
     Answer, AttemptOutcome, CheckResult, ClaimStanding, ObjectiveResult, PhaseKind, RunSummary, Standing,
     StepStanding,
-    fixture::{self, START, id},
+    fixture::{START, id},
+    stories,
 };
 use crate::{
     drill::{Entry, Verdict},
@@ -18,7 +19,7 @@ fn step<'a>(summary: &'a RunSummary, name: &str) -> &'a super::StepSummary {
 
 #[test]
 fn a_passed_run_is_measured_without_the_sign_off() {
-    let summary = fixture::passed().summary();
+    let summary = stories::passed().summary();
     assert_eq!(summary.verdict, Some(Verdict::Passed));
     assert_eq!(summary.rta.actual, Some(minutes(27)));
     assert_eq!((summary.rta.result, summary.rta.margin), (ObjectiveResult::Met, Some(minutes(93))));
@@ -36,7 +37,7 @@ fn a_passed_run_is_measured_without_the_sign_off() {
 
 #[test]
 fn the_critical_path_has_no_gaps_and_adds_up() {
-    for (name, summary) in fixture::all() {
+    for (name, summary) in stories::all() {
         let path = &summary.critical_path;
         let mut at = summary.declared;
         for link in &path.links {
@@ -55,7 +56,7 @@ fn the_critical_path_has_no_gaps_and_adds_up() {
 
 #[test]
 fn the_path_goes_through_the_need_that_ended_last() {
-    let summary = fixture::passed().summary();
+    let summary = stories::passed().summary();
     let labels: Vec<_> = summary.critical_path.links.iter().map(|link| link.label.as_str()).collect();
     assert_eq!(labels, ["preflight", "shop", "shop-up", "smoke"]);
     let slack = |name| step(&summary, name).slack;
@@ -67,7 +68,7 @@ fn the_path_goes_through_the_need_that_ended_last() {
 
 #[test]
 fn a_restore_tells_its_moments() {
-    let summary = fixture::passed().summary();
+    let summary = stories::passed().summary();
     let shop = step(&summary, "shop").milestones.clone().expect("a restore has milestones");
     let minute = |count| Some(START + minutes(count));
     assert_eq!(shop.requested, Some(START + Period::from_secs(20)));
@@ -81,7 +82,7 @@ fn a_restore_tells_its_moments() {
 
 #[test]
 fn a_missed_objective_says_by_how_much() {
-    let summary = fixture::objective_missed().summary();
+    let summary = stories::objective_missed().summary();
     assert_eq!(summary.verdict, Some(Verdict::ObjectiveMissed));
     assert_eq!((summary.rta.result, summary.rta.margin), (ObjectiveResult::Missed, Some(minutes(5))));
     assert_eq!((summary.rpa.result, summary.rpa.margin), (ObjectiveResult::Missed, Some(minutes(10))));
@@ -89,7 +90,7 @@ fn a_missed_objective_says_by_how_much() {
 
 #[test]
 fn nothing_is_met_by_a_run_that_proved_no_recovery() {
-    let summary = fixture::failed_check().summary();
+    let summary = stories::failed_check().summary();
     assert_eq!(summary.verdict, Some(Verdict::Failed));
     assert_eq!((summary.rta.actual, summary.rta.result), (None, ObjectiveResult::NotAchieved));
     assert_eq!((summary.rpa.actual, summary.rpa.result), (Some(minutes(40)), ObjectiveResult::NotAchieved));
@@ -103,7 +104,7 @@ fn nothing_is_met_by_a_run_that_proved_no_recovery() {
 
 #[test]
 fn a_refused_run_created_nothing() {
-    let summary = fixture::refused().summary();
+    let summary = stories::refused().summary();
     assert_eq!(summary.verdict, Some(Verdict::Refused));
     assert_eq!((summary.cleanup.created, summary.reasons.len()), (0, 2));
     assert_eq!(summary.critical_path.links.len(), 1);
@@ -112,7 +113,7 @@ fn a_refused_run_created_nothing() {
 
 #[test]
 fn a_step_under_way_when_the_run_stops_was_stopped() {
-    let summary = fixture::aborted().summary();
+    let summary = stories::aborted().summary();
     assert_eq!(summary.verdict, Some(Verdict::Aborted));
     let intact = step(&summary, "intact");
     assert_eq!((intact.status, intact.attempts[0].outcome), (StepStanding::Failed, AttemptOutcome::Stopped));
@@ -121,7 +122,7 @@ fn a_step_under_way_when_the_run_stops_was_stopped() {
 
 #[test]
 fn a_leaked_claim_says_why() {
-    let summary = fixture::leaked().summary();
+    let summary = stories::leaked().summary();
     let claim = &summary.claims[0];
     assert_eq!((claim.state, summary.cleanup.leaked), (ClaimStanding::Leaked, 1));
     assert!(claim.leaked.as_ref().is_some_and(|why| why.contains("by hand")));
@@ -131,7 +132,7 @@ fn a_leaked_claim_says_why() {
 
 #[test]
 fn the_time_nobody_drove_the_run_is_marked() {
-    let summary = fixture::resumed().summary();
+    let summary = stories::resumed().summary();
     let stretch = &summary.interrupted.stretches[0];
     assert_eq!((stretch.from, stretch.to), (START + minutes(10), START + minutes(18)));
     assert_eq!((summary.interrupted.total, summary.interrupted.within_recovery), (minutes(8), minutes(8)));
@@ -143,7 +144,7 @@ fn the_time_nobody_drove_the_run_is_marked() {
 
 #[test]
 fn a_retry_shows_its_pause_and_its_last_claims() {
-    let summary = fixture::retried().summary();
+    let summary = stories::retried().summary();
     let db = step(&summary, "db");
     let outcomes: Vec<_> = db.attempts.iter().map(|attempt| attempt.outcome).collect();
     assert_eq!(outcomes, [AttemptOutcome::Failed, AttemptOutcome::Succeeded]);
@@ -154,7 +155,7 @@ fn a_retry_shows_its_pause_and_its_last_claims() {
 
 #[test]
 fn a_run_that_goes_on_is_summed_up_as_of_now() {
-    let summary = fixture::unfinished().summary_at(15 * 60_000);
+    let summary = stories::unfinished().summary_at(15 * 60_000);
     assert_eq!((summary.state, summary.verdict), (Standing::Running, None));
     assert_eq!(summary.elapsed, minutes(15));
     assert_eq!(
@@ -163,13 +164,13 @@ fn a_run_that_goes_on_is_summed_up_as_of_now() {
     );
     assert_eq!(step(&summary, "intact").took, Some(minutes(5)));
     assert_eq!(summary.cleanup.outstanding, 1);
-    let late = fixture::unfinished().summary_at(121 * 60_000);
+    let late = stories::unfinished().summary_at(121 * 60_000);
     assert_eq!((late.rta.result, late.rta.margin), (ObjectiveResult::Missed, Some(minutes(1))));
 }
 
 #[test]
 fn a_run_that_waits_for_a_person_says_so() {
-    let summary = fixture::approval_waiting().summary_at(30 * 60_000);
+    let summary = stories::approval_waiting().summary_at(30 * 60_000);
     assert_eq!(summary.state, Standing::WaitingForPerson);
     assert_eq!(summary.waiting_for_people.total, minutes(3));
     let approval = step(&summary, "sign-off").approval.clone().expect("an approval");
@@ -179,14 +180,14 @@ fn a_run_that_waits_for_a_person_says_so() {
 #[test]
 fn every_prefix_of_every_journal_can_be_summed_up() {
     let stories: Vec<Vec<Entry>> = vec![
-        fixture::passed().entries,
-        fixture::failed_check().entries,
-        fixture::leaked().entries,
-        fixture::resumed().entries,
-        fixture::retried().entries,
-        fixture::refused().entries,
-        fixture::aborted().entries,
-        fixture::instant().entries,
+        stories::passed().entries,
+        stories::failed_check().entries,
+        stories::leaked().entries,
+        stories::resumed().entries,
+        stories::retried().entries,
+        stories::refused().entries,
+        stories::aborted().entries,
+        stories::instant().entries,
     ];
     for entries in &stories {
         for length in 1..=entries.len() {
@@ -208,7 +209,7 @@ fn the_json_has_every_field_at_any_moment() {
         serde_json::Value::Object(map) => map.keys().cloned().collect::<Vec<_>>(),
         other => panic!("an object, not {other}"),
     };
-    let full = keys(&fixture::passed().summary());
-    assert_eq!(keys(&fixture::refused().summary()), full);
-    assert_eq!(keys(&fixture::unfinished().summary()), full);
+    let full = keys(&stories::passed().summary());
+    assert_eq!(keys(&stories::refused().summary()), full);
+    assert_eq!(keys(&stories::unfinished().summary()), full);
 }

@@ -49,7 +49,7 @@ const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 
 /// Where a command has no timeout of its own. `acquire` is bounded by its step and run alone.
 const LIST_TIMEOUT: Period = Period::from_secs(600);
-const OBSERVE_TIMEOUT: Period = Period::from_secs(120);
+const OBSERVE_TIMEOUT: Period = Period::from_secs(50);
 const RELEASE_TIMEOUT: Period = Period::from_secs(3600);
 
 /// How many observe commands run at the same time.

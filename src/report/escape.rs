@@ -80,7 +80,7 @@ pub(crate) fn markdown(text: &str) -> String {
             }
             ':' if rest.starts_with("//") => out.push_str("\\:"),
             '.' if previous == Some('w') || previous == Some('W') => out.push_str("\\."),
-            '.' | ')' if at_start => {
+            '.' | ')' if at_start && (rest.is_empty() || rest.starts_with(' ')) => {
                 out.push('\\');
                 out.push(c);
             }
@@ -139,6 +139,7 @@ mod tests {
             ("1. not a list", "1\\. not a list"),
             ("- not a list", "\\- not a list"),
             ("2026-11-23 4.2s", "2026-11-23 4.2s"),
+            ("4.2s", "4.2s"),
             ("# head\n# two", "\\# head \\# two"),
             ("a\\|b", "a\\\\&#124;b"),
             ("ada@host", "ada&#64;host"),

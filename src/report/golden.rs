@@ -3,7 +3,7 @@
 //! `UPDATE_GOLDEN=1 cargo test --lib report::golden` writes it down anew; look at the difference before keeping it.
 
 use super::{Format, TextStyle, render, text};
-use crate::metrics::fixture;
+use crate::metrics::stories;
 use std::path::{Path, PathBuf};
 
 fn folder() -> PathBuf {
@@ -27,12 +27,12 @@ fn compare(name: &str, made: &str) -> Option<String> {
 #[test]
 fn every_story_reads_as_written_down() {
     let mut differing = Vec::new();
-    for (name, run) in fixture::all() {
+    for (name, run) in stories::all() {
         differing.extend(compare(&format!("{name}.txt"), &text(&run, TextStyle::default())));
         let markdown = render(&run, Format::Markdown, None).expect("renders");
         differing.extend(compare(&format!("{name}.md"), &markdown));
     }
-    for (name, run) in fixture::all().into_iter().filter(|(name, _)| ["passed", "hostile"].contains(name)) {
+    for (name, run) in stories::all().into_iter().filter(|(name, _)| ["passed", "hostile"].contains(name)) {
         let page = render(&run, Format::Html, None).expect("renders");
         differing.extend(compare(&format!("{name}.html"), &page));
     }
@@ -41,9 +41,9 @@ fn every_story_reads_as_written_down() {
 
 #[test]
 fn every_story_renders_in_every_format_twice_the_same() {
-    let mut stories = fixture::all();
-    stories.push(("wide", fixture::wide(30).summary()));
-    stories.push(("instant", fixture::instant().summary()));
+    let mut stories = stories::all();
+    stories.push(("wide", stories::wide(30).summary()));
+    stories.push(("instant", stories::instant().summary()));
     for (name, run) in &stories {
         for format in [Format::Html, Format::Markdown, Format::Json] {
             let once = render(run, format, None).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -58,7 +58,7 @@ fn every_story_renders_in_every_format_twice_the_same() {
 
 #[test]
 fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
-    for (name, run) in fixture::all() {
+    for (name, run) in stories::all() {
         let page = render(&run, Format::Html, None).expect("renders");
         for word in ["<script", "<link", "<img", "<iframe", " src=", "@import", " onload=", "javascript:"] {
             assert!(!page.contains(word), "{name} holds {word}");
@@ -70,7 +70,7 @@ fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
 
 #[test]
 fn hostile_texts_stay_texts() {
-    let run = fixture::hostile().summary();
+    let run = stories::hostile().summary();
     let page = render(&run, Format::Html, None).expect("renders");
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
     let markdown = render(&run, Format::Markdown, None).expect("renders");
@@ -96,7 +96,7 @@ fn hostile_texts_stay_texts() {
 
 #[test]
 fn json_is_the_summary() {
-    let run = fixture::passed().summary();
+    let run = stories::passed().summary();
     let json: serde_json::Value =
         serde_json::from_str(&render(&run, Format::Json, None).expect("renders")).expect("is JSON");
     assert_eq!(json["format"], "firedrill/run/v1");

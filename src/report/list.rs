@@ -2,7 +2,7 @@
 
 use super::{
     escape::one_line,
-    text::{Ink, TextStyle, cut, pad, width},
+    terminal::{Ink, TextStyle, cut, pad, width},
 };
 use crate::{
     drill::{Teardown, Verdict},
@@ -142,10 +142,10 @@ fn ink(verdict: Option<Verdict>) -> Ink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::fixture;
+    use crate::metrics::stories;
 
     fn rows() -> Vec<ListRow> {
-        fixture::all().iter().take(8).map(|(_, run)| ListRow::from(run)).collect()
+        stories::all().iter().take(8).map(|(_, run)| ListRow::from(run)).collect()
     }
 
     fn style(width: usize) -> TextStyle {

@@ -11,7 +11,11 @@
 //! a phone, on a wide screen and on paper. Each sort of bar has a pattern of its own, so that colour is never
 //! the only thing that tells them apart.
 
-use super::{escape, words};
+use super::{
+    escape,
+    svg_style::{PATTERNS, STYLE, class, short_word},
+    words,
+};
 use crate::{
     metrics::{Interval, PhaseKind, RunSummary, StepPhase, StepStanding, StepSummary, Word as _},
     time::{Period, Timestamp},
@@ -19,7 +23,7 @@ use crate::{
 use std::fmt::Write as _;
 
 /// So many lanes fit on a page of paper. A run with more gets several pictures.
-const LANES: usize = 24;
+const LANES: usize = 17;
 const LANE: usize = 42;
 const TOP: usize = 52;
 const NAME: usize = 30;
@@ -116,7 +120,8 @@ fn tick_step(span: u64) -> u64 {
 }
 
 fn picture(run: &RunSummary, scale: &Scale, steps: &[StepSummary], part: usize, parts: usize) -> String {
-    let mut art = Art { out: String::new(), key: format!("fd-{}-{part}", run.short) };
+    let key = format!("fd-{}-{part}", run.short);
+    let mut art = Art { out: String::new(), names: String::new(), key };
     let lanes = steps.len() + 1;
     let bottom = TOP + lanes * LANE;
     let kinds = kinds(run, steps);
@@ -130,6 +135,8 @@ fn picture(run: &RunSummary, scale: &Scale, steps: &[StepSummary], part: usize, 
         art.lane(run, scale, step, TOP + (index + 1) * LANE);
     }
     art.markers(run, scale, bottom);
+    let names = std::mem::take(&mut art.names);
+    art.out.push_str(&names);
     art.legend(&kinds, !run.interrupted.stretches.is_empty(), bottom + 14);
     art.out.push_str("</svg>");
     art.out
@@ -144,48 +151,10 @@ fn kinds(run: &RunSummary, steps: &[StepSummary]) -> Vec<PhaseKind> {
     kinds
 }
 
-fn class(kind: PhaseKind) -> &'static str {
-    match kind {
-        PhaseKind::Preflight => "preflight",
-        PhaseKind::Queued => "queued",
-        PhaseKind::Choosing => "choosing",
-        PhaseKind::Restoring => "restoring",
-        PhaseKind::Hydrating => "hydrating",
-        PhaseKind::Checking => "checking",
-        PhaseKind::Command => "command",
-        PhaseKind::Person => "person",
-        PhaseKind::Backoff => "backoff",
-        PhaseKind::Removing => "removing",
-        PhaseKind::Kept => "kept",
-    }
-}
-
-fn short_word(kind: PhaseKind) -> &'static str {
-    match kind {
-        PhaseKind::Choosing => "choosing",
-        PhaseKind::Hydrating => "loading storage",
-        PhaseKind::Command => "command",
-        PhaseKind::Person => "person asked",
-        PhaseKind::Backoff => "retry pause",
-        PhaseKind::Kept => "kept",
-        kind => kind.word(),
-    }
-}
-
-/// Sorts of bars and the lines that make them distinct without colour.
-const PATTERNS: [(&str, &str); 8] = [
-    ("preflight", "M0 8L8 0M-2 2L2 -2M6 10L10 6"),
-    ("choosing", "M4 0V8"),
-    ("hydrating", "M0 8L8 0M-2 2L2 -2M6 10L10 6"),
-    ("checking", "M0 2H8M0 6H8"),
-    ("command", "M0 0L8 8M8 0L0 8"),
-    ("person", "M2 2h2M6 6h2"),
-    ("removing", "M2 0V8M6 0V8"),
-    ("kept", "M0 0L8 8M-2 6L2 10M6 -2L10 2"),
-];
-
 struct Art {
     out: String,
+    /// The names of the lanes, drawn last: no line may cross them.
+    names: String,
     key: String,
 }
 
@@ -258,14 +227,16 @@ impl Art {
 
     fn name(&mut self, y: usize, name: &str, critical: bool, right: &str) {
         let (class, mark) = if critical { ("fd-name fd-critical", "◆ ") } else { ("fd-name", "") };
-        self.put(format_args!(
+        // Writing to a String can't fail.
+        let _ = writeln!(
+            self.names,
             "<text class=\"{class}\" x=\"0\" y=\"{}\">{mark}{}<title>{}</title></text><text class=\"fd-note\" x=\"100%\" y=\"{}\" text-anchor=\"end\">{}</text>",
             y + 12,
             escape::html(&escape::clip(name, NAME, "…")),
             escape::html(name),
             y + 12,
             escape::html(right)
-        ));
+        );
     }
 
     fn run_lane(&mut self, run: &RunSummary, scale: &Scale, y: usize) {
@@ -442,23 +413,10 @@ fn extent(scale: &Scale, interval: Interval) -> (String, String) {
     (percent(from), percent(to - from))
 }
 
-/// Colours are variables, so that dark mode and print change them in one place.
-const STYLE: &str = "\
-.fd-timeline{--ink:#1f2933;--muted:#5b6673;--grid:#dfe3e8;--paper:#fff;--preflight:#7b8794;--queued:#9aa5b1;--choosing:#7b8794;--restoring:#2f6fb2;--hydrating:#8fbbe3;--checking:#2b7f6c;--command:#7356a3;--person:#c27c12;--removing:#a7b0ba;--kept:#b59f72;--bad:#b3261e;display:block;font:12px system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;color:var(--ink);overflow:visible}\
-@media screen and (prefers-color-scheme:dark){.fd-timeline{--ink:#e4e8ec;--muted:#a3adb8;--grid:#333b44;--paper:#14181d;--preflight:#8d99a6;--queued:#6d7883;--choosing:#8d99a6;--restoring:#5b9bdc;--hydrating:#35618c;--checking:#46a893;--command:#a186d4;--person:#dd9a35;--removing:#5d6873;--kept:#8f7d55;--bad:#f2776f}}\
-.fd-name{font-weight:500;fill:var(--ink)}.fd-critical{font-weight:700}.fd-note,.fd-axis{font-size:11px;fill:var(--muted)}.fd-name,.fd-note{paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}.fd-mark{font-size:11px;font-weight:600;fill:var(--ink)}\
-.fd-grid{stroke:var(--grid)}.fd-base{stroke:var(--grid)}.fd-thread{stroke:var(--muted);stroke-width:1}.fd-thin{stroke-width:2}.fd-instant{stroke:var(--ink);stroke-width:2}\
-.fd-bar{stroke:var(--paper);stroke-width:.5}.fd-pause{fill:none;stroke:var(--muted);stroke-dasharray:3 2}.fd-failed{stroke:var(--bad);stroke-width:1.5}.fd-path{fill:none;stroke:var(--ink);stroke-width:1.75}\
-.fd-rta{stroke:var(--ink);stroke-width:2}.fd-rto{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:6 3}.fd-now{stroke:var(--muted);stroke-width:1.5;stroke-dasharray:2 3}.fd-fail{fill:none;stroke:var(--bad);stroke-width:2.5}.fd-tick{fill:var(--ink)}\
-.fd-gap{stroke:var(--muted);stroke-dasharray:2 2;stroke-width:.75}.fd-l-gap{stroke:var(--muted);stroke-width:1.25;fill:none}\
-.fd-c-preflight{fill:var(--preflight)}.fd-c-queued{fill:var(--queued)}.fd-c-choosing{fill:var(--choosing)}.fd-c-restoring{fill:var(--restoring)}.fd-c-hydrating{fill:var(--hydrating)}.fd-c-checking{fill:var(--checking)}.fd-c-command{fill:var(--command)}.fd-c-person{fill:var(--person)}.fd-c-removing{fill:var(--removing)}.fd-c-kept{fill:var(--kept)}\
-.fd-s-preflight{stroke:var(--preflight)}.fd-s-queued{stroke:var(--queued)}.fd-s-choosing{stroke:var(--choosing)}.fd-s-restoring{stroke:var(--restoring)}.fd-s-hydrating{stroke:var(--hydrating)}.fd-s-checking{stroke:var(--checking)}.fd-s-command{stroke:var(--command)}.fd-s-person{stroke:var(--person)}.fd-s-backoff{stroke:var(--muted)}.fd-s-removing{stroke:var(--removing)}.fd-s-kept{stroke:var(--kept)}\
-.fd-l-preflight,.fd-l-choosing,.fd-l-hydrating,.fd-l-checking,.fd-l-command,.fd-l-removing,.fd-l-kept{stroke:var(--paper);stroke-width:1;stroke-opacity:.75;fill:none}.fd-l-person{stroke:var(--paper);stroke-width:2;fill:none}";
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::fixture;
+    use crate::metrics::stories;
 
     fn count(text: &str, wanted: &str) -> usize {
         text.matches(wanted).count()
@@ -466,7 +424,7 @@ mod tests {
 
     #[test]
     fn every_step_has_a_lane_and_the_picture_says_what_it_is() {
-        let pictures = timelines(&fixture::passed().summary());
+        let pictures = timelines(&stories::passed().summary());
         assert_eq!(pictures.len(), 1);
         let svg = &pictures[0];
         assert!(svg.contains("role=\"img\"") && svg.contains("<desc"), "{svg}");
@@ -478,31 +436,31 @@ mod tests {
 
     #[test]
     fn many_lanes_are_spread_over_pictures() {
-        let pictures = timelines(&fixture::wide(30).summary());
-        assert_eq!(pictures.len(), 3);
-        assert!(pictures[2].contains("part 3 of 3"));
+        let pictures = timelines(&stories::wide(30).summary());
+        assert_eq!(pictures.len(), 4);
+        assert!(pictures[3].contains("part 4 of 4"));
         let lanes: usize = pictures.iter().map(|svg| count(svg, "class=\"fd-name")).sum();
-        assert_eq!(lanes, 60 + 3);
+        assert_eq!(lanes, 60 + 4);
     }
 
     #[test]
     fn no_time_at_all_can_be_drawn() {
-        let svg = timelines(&fixture::instant().summary()).remove(0);
+        let svg = timelines(&stories::instant().summary()).remove(0);
         assert!(svg.contains("fd-instant"), "{svg}");
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
     }
 
     #[test]
     fn an_objective_far_out_does_not_squeeze_the_run() {
-        let far = timelines(&fixture::aborted().summary()).remove(0);
+        let far = timelines(&stories::aborted().summary()).remove(0);
         assert!(far.contains("RTO 2h 00m lies beyond"));
-        let near = timelines(&fixture::objective_missed().summary()).remove(0);
+        let near = timelines(&stories::objective_missed().summary()).remove(0);
         assert!(near.contains("class=\"fd-rto\""));
     }
 
     #[test]
     fn an_interruption_is_hatched_and_named() {
-        let svg = timelines(&fixture::resumed().summary()).remove(0);
+        let svg = timelines(&stories::resumed().summary()).remove(0);
         assert!(svg.contains("interrupted for 8m 00s"));
         assert!(svg.contains(">interrupted</text>"));
     }
@@ -524,14 +482,14 @@ mod tests {
 
     #[test]
     fn long_names_are_cut_and_given_in_full() {
-        let svg = timelines(&fixture::hostile().summary()).remove(0);
+        let svg = timelines(&stories::hostile().summary()).remove(0);
         assert!(svg.contains(&format!("{}…", "x".repeat(29))));
         assert!(svg.contains(&format!("<title>{}</title>", "x".repeat(63))));
     }
 
     #[test]
     fn the_same_run_is_drawn_the_same() {
-        for (name, run) in fixture::all() {
+        for (name, run) in stories::all() {
             assert_eq!(timelines(&run), timelines(&run), "{name}");
         }
     }

@@ -164,10 +164,13 @@ fn circle(texts: &BTreeMap<String, (String, String)>) -> Result<(), ReportError>
     texts.keys().try_for_each(|name| visit(name, texts, &mut Vec::new(), &mut done))
 }
 
+/// A value in words; none where it is not of the right kind.
+type Words = fn(&Value) -> Option<String>;
+
 /// A helper that turns one value into text. `null` becomes a dash.
 struct Say {
     name: &'static str,
-    say: fn(&Value) -> Option<String>,
+    say: Words,
 }
 
 impl HelperDef for Say {
@@ -247,8 +250,11 @@ fn helpers(registry: &mut Handlebars<'static>) {
     fn moment(value: &Value) -> Option<Timestamp> {
         value.as_str()?.parse().ok()
     }
-    let says: [(&'static str, fn(&Value) -> Option<String>); 10] = [
-        ("duration", |value| period(value).map(Period::human)),
+    fn duration(period: Period) -> String {
+        if period == Period::ZERO { "0".to_owned() } else { period.human() }
+    }
+    let says: [(&'static str, Words); 10] = [
+        ("duration", |value| period(value).map(duration)),
         ("exact", |value| period(value).map(|period| period.to_string())),
         ("moment", |value| moment(value).map(Timestamp::human)),
         ("clock", |value| moment(value).map(clock)),

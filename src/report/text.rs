@@ -1,7 +1,8 @@
 //! A run on a terminal: at the end of `firedrill run`, and for `firedrill show`.
 
 use super::{
-    escape::{one_line, plain},
+    escape::one_line,
+    terminal::{Ink, Paper, TextStyle, cut, pad, width},
     words::{self, Tone},
 };
 use crate::metrics::{
@@ -9,122 +10,10 @@ use crate::metrics::{
     StepSummary, Word as _,
 };
 use crate::time::Period;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-
-/// What a terminal can show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TextStyle {
-    /// Columns; fewer than 40 are taken for 40.
-    pub width: usize,
-    /// Whether colours are wanted.
-    pub colour: bool,
-    /// Whether it shows more than ASCII.
-    pub unicode: bool,
-}
-
-impl Default for TextStyle {
-    fn default() -> Self {
-        Self { width: 80, colour: false, unicode: true }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ink {
-    Plain,
-    Bold,
-    Dim,
-    Good,
-    Warn,
-    Bad,
-}
-
-impl TextStyle {
-    pub(super) fn bounded(self) -> Self {
-        Self { width: self.width.clamp(40, 240), ..self }
-    }
-
-    pub(super) fn paint(self, ink: Ink, text: &str) -> String {
-        let code = match ink {
-            Ink::Plain => return text.to_owned(),
-            _ if !self.colour || text.trim().is_empty() => return text.to_owned(),
-            Ink::Bold => "1",
-            Ink::Dim => "2",
-            Ink::Good => "32",
-            Ink::Warn => "33",
-            Ink::Bad => "1;31",
-        };
-        match text.strip_suffix('\n') {
-            Some(line) => format!("\u{1b}[{code}m{line}\u{1b}[0m\n"),
-            None => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-        }
-    }
-
-    pub(super) fn ellipsis(self) -> &'static str {
-        if self.unicode { "…" } else { ".." }
-    }
-
-    fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
-        if self.unicode { unicode } else { ascii }
-    }
-
-    fn mark(self, result: CheckResult) -> (&'static str, Ink) {
-        match result {
-            CheckResult::Passed => (self.pick("✔", "+"), Ink::Good),
-            CheckResult::Failed => (self.pick("✘", "x"), Ink::Bad),
-            CheckResult::Error => ("!", Ink::Bad),
-            CheckResult::NotRun => (self.pick("○", "-"), Ink::Dim),
-        }
-    }
-
-    /// The letter of a bar.
-    fn letter(self, kind: PhaseKind) -> char {
-        let (unicode, ascii) = match kind {
-            PhaseKind::Preflight | PhaseKind::Choosing => ('░', ':'),
-            PhaseKind::Queued => ('·', '.'),
-            PhaseKind::Restoring => ('█', '#'),
-            PhaseKind::Hydrating => ('▂', '_'),
-            PhaseKind::Checking => ('▓', '='),
-            PhaseKind::Command => ('▚', '%'),
-            PhaseKind::Person => ('?', '?'),
-            PhaseKind::Backoff => ('╌', '~'),
-            PhaseKind::Removing => ('─', '-'),
-            PhaseKind::Kept => ('▒', 'k'),
-        };
-        if self.unicode { unicode } else { ascii }
-    }
-}
-
-/// How many columns a text takes.
-pub(super) fn width(text: &str) -> usize {
-    text.width()
-}
-
-/// The text in so many columns, cut where it is longer.
-pub(super) fn cut(text: &str, columns: usize, ellipsis: &str) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
-    let mut left = columns.saturating_sub(width(ellipsis));
-    let mut out = String::new();
-    for c in text.chars() {
-        let takes = c.width().unwrap_or(0);
-        if takes > left {
-            break;
-        }
-        left -= takes;
-        out.push(c);
-    }
-    out + ellipsis
-}
-
-/// The text filled up to so many columns.
-pub(super) fn pad(text: &str, columns: usize) -> String {
-    text.to_owned() + &" ".repeat(columns.saturating_sub(width(text)))
-}
 
 /// The run, as it stood at the moment of its summary.
 pub fn text(run: &RunSummary, style: TextStyle) -> String {
-    let mut page = Page { style: style.bounded(), out: String::new() };
+    let mut page = Paper { style: style.bounded(), out: String::new() };
     page.head(run);
     page.left_behind(run);
     page.numbers(run);
@@ -138,73 +27,7 @@ pub fn text(run: &RunSummary, style: TextStyle) -> String {
     page.out
 }
 
-struct Page {
-    style: TextStyle,
-    out: String,
-}
-
-impl Page {
-    fn line(&mut self, text: &str) {
-        // What others wrote may hold more than ASCII; where the terminal can't show it, it is spelled out.
-        if self.style.unicode {
-            self.out.push_str(text.trim_end());
-        } else {
-            for c in text.trim_end().chars() {
-                match c {
-                    c if c.is_ascii() => self.out.push(c),
-                    '–' | '—' => self.out.push('-'),
-                    '…' => self.out.push_str(".."),
-                    '→' => self.out.push_str("->"),
-                    c => self.out.push_str(&format!("<U+{:04X}>", u32::from(c))),
-                }
-            }
-        }
-        self.out.push('\n');
-    }
-
-    fn title(&mut self, text: &str, beside: &str) {
-        self.out.push('\n');
-        let title = self.style.paint(Ink::Bold, text);
-        let room = self.style.width.saturating_sub(width(text) + 2);
-        let beside = cut(beside, room, self.style.ellipsis());
-        self.line(&if beside.is_empty() { title } else { format!("{title}  {beside}") });
-    }
-
-    /// Wrapped at spaces; what follows the first line is indented under its text.
-    fn wrapped(&mut self, first: &str, text: &str, ink: Ink) {
-        let mut first = first;
-        if width(first) + 16 > self.style.width {
-            self.line(first);
-            first = "      ";
-        }
-        let indent = width(first);
-        let room = self.style.width.saturating_sub(indent);
-        let mut lines: Vec<String> = Vec::new();
-        for paragraph in plain(text).lines() {
-            let mut line = String::new();
-            for word in paragraph.split_whitespace() {
-                for piece in pieces(word, room) {
-                    if !line.is_empty() && width(&line) + 1 + width(&piece) > room {
-                        lines.push(std::mem::take(&mut line));
-                    }
-                    if !line.is_empty() {
-                        line.push(' ');
-                    }
-                    line.push_str(&piece);
-                }
-            }
-            lines.push(line);
-        }
-        if lines.is_empty() {
-            lines.push(String::new());
-        }
-        for (at, line) in lines.iter().enumerate() {
-            let lead = if at == 0 { first.to_owned() } else { " ".repeat(indent) };
-            let painted = self.style.paint(ink, line);
-            self.line(&format!("{lead}{painted}"));
-        }
-    }
-
+impl Paper {
     fn head(&mut self, run: &RunSummary) {
         let headline = words::headline(run);
         let ink = match headline.tone {
@@ -394,19 +217,12 @@ impl Page {
         let (mark, ink) = self.style.mark(check.status);
         let optional = if check.required { "" } else { " (not required)" };
         let name = one_line(&check.name);
-        let lead = format!("    {} ", self.style.paint(ink, mark));
         let found = match check.status {
             CheckResult::Passed => check.actual.as_deref().map(one_line).unwrap_or_default(),
             other => other.word().to_owned(),
         };
         let took = check.took.map(|took| format!(" ({})", took.human())).unwrap_or_default();
-        let text = format!("{name}{optional}: {found}{took}");
-        // The mark's colour codes take no columns.
-        let body = self.fold(&text, self.style.width.saturating_sub(6));
-        for (at, line) in body.iter().enumerate() {
-            let lead = if at == 0 { lead.clone() } else { " ".repeat(6) };
-            self.line(&format!("{lead}{line}"));
-        }
+        self.marked(4, mark, ink, &format!("{name}{optional}: {found}{took}"));
         if matches!(check.status, CheckResult::Failed | CheckResult::Error) {
             self.wrapped("        expected  ", check.expected.as_deref().unwrap_or_default(), Ink::Plain);
             self.wrapped("        found     ", check.actual.as_deref().unwrap_or_default(), Ink::Bad);
@@ -414,13 +230,6 @@ impl Page {
                 self.wrapped("        ", &one_line(detail), Ink::Plain);
             }
         }
-    }
-
-    fn fold(&self, text: &str, room: usize) -> Vec<String> {
-        let mut page =
-            Page { style: TextStyle { width: room, colour: false, unicode: true }, out: String::new() };
-        page.wrapped("", text, Ink::Plain);
-        page.out.lines().map(str::to_owned).collect()
     }
 
     fn critical_path(&mut self, run: &RunSummary) {
@@ -462,12 +271,7 @@ impl Page {
                 other => other.word(),
             };
             let text = format!("{} {}: {state}", claim.kind, claim.name);
-            let body = self.fold(&one_line(&text), self.style.width.saturating_sub(4));
-            for (at, line) in body.iter().enumerate() {
-                let lead =
-                    if at == 0 { format!("  {} ", self.style.paint(ink, mark)) } else { " ".repeat(4) };
-                self.line(&format!("{lead}{line}"));
-            }
+            self.marked(2, mark, ink, &one_line(&text));
         }
     }
 
@@ -496,38 +300,22 @@ pub(super) fn parts(parts: &PathParts) -> String {
     told.map(|(name, period)| format!("{} {name}", period.human())).collect::<Vec<_>>().join(", ")
 }
 
-/// A word in pieces that fit.
-fn pieces(word: &str, room: usize) -> Vec<String> {
-    let mut pieces = vec![String::new()];
-    let mut used = 0;
-    for c in word.chars() {
-        let takes = c.width().unwrap_or(0);
-        if used + takes > room {
-            pieces.push(String::new());
-            used = 0;
-        }
-        used += takes;
-        if let Some(last) = pieces.last_mut() {
-            last.push(c);
-        }
-    }
-    pieces
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::fixture;
+    use crate::metrics::stories;
 
     const WIDTHS: [usize; 4] = [40, 60, 80, 132];
 
     #[test]
     fn no_line_is_wider_than_the_terminal() {
-        for (name, run) in fixture::all() {
+        for (name, run) in stories::all() {
             for columns in WIDTHS {
-                let page = text(&run, TextStyle { width: columns, colour: false, unicode: true });
-                for line in page.lines() {
-                    assert!(width(line) <= columns, "{name} at {columns}: {line}");
+                for unicode in [true, false] {
+                    let page = text(&run, TextStyle { width: columns, colour: false, unicode });
+                    for line in page.lines() {
+                        assert!(width(line) <= columns, "{name} at {columns}: {line}");
+                    }
                 }
             }
         }
@@ -535,7 +323,7 @@ mod tests {
 
     #[test]
     fn without_unicode_only_ascii_is_printed() {
-        for (name, run) in fixture::all() {
+        for (name, run) in stories::all() {
             let page = text(&run, TextStyle { width: 80, colour: false, unicode: false });
             assert!(page.is_ascii(), "{name}: {page}");
         }
@@ -552,7 +340,7 @@ mod tests {
             }
             out + rest
         };
-        for (name, run) in fixture::all() {
+        for (name, run) in stories::all() {
             let plain = text(&run, TextStyle { colour: false, ..TextStyle::default() });
             let painted = text(&run, TextStyle { colour: true, ..TextStyle::default() });
             assert_eq!(bare(&painted), plain, "{name}");
@@ -562,7 +350,7 @@ mod tests {
 
     #[test]
     fn what_is_left_behind_is_shouted_before_the_numbers() {
-        let page = text(&fixture::leaked().summary(), TextStyle::default());
+        let page = text(&stories::leaked().summary(), TextStyle::default());
         let shout = page.find("1 RESOURCE MAY STILL EXIST").expect("a shout");
         assert!(shout < page.find("RTA").expect("a number"));
         assert!(page.contains("firedrill sweep --apply"));
@@ -570,8 +358,8 @@ mod tests {
 
     #[test]
     fn a_run_in_no_time_and_a_wide_one_can_be_shown() {
-        assert!(text(&fixture::instant().summary(), TextStyle::default()).contains("PASSED"));
-        let wide = text(&fixture::wide(30).summary(), TextStyle::default());
+        assert!(text(&stories::instant().summary(), TextStyle::default()).contains("PASSED"));
+        let wide = text(&stories::wide(30).summary(), TextStyle::default());
         assert!(wide.contains("intact-29"));
     }
 }

@@ -1,6 +1,9 @@
 //! What a template sees: the summary, and the sentences that go with it.
 
-use super::words::{self, Headline, METHOD, Proof, Term};
+use super::{
+    proof::{Proof, proof},
+    words::{self, Headline, METHOD, Term},
+};
 use crate::metrics::RunSummary;
 use serde::Serialize;
 
@@ -45,7 +48,7 @@ impl<'a> View<'a> {
             trigger: words::trigger(&run.trigger),
             cleanup: words::cleanup(run),
             teardown_reason: run.cleanup.reason.map(words::teardown_reason).unwrap_or_default(),
-            proof: words::proof(run),
+            proof: proof(run),
             notes: words::notes(run),
             method: METHOD,
             timelines,

@@ -2,8 +2,8 @@
 
 use super::escape::one_line;
 use crate::{
-    drill::{Hydration, Teardown, TeardownReason, Trigger, Verdict},
-    metrics::{CheckResult, Measured, ObjectiveResult, RunSummary, StepStanding, Word as _},
+    drill::{Teardown, TeardownReason, Trigger, Verdict},
+    metrics::{Measured, ObjectiveResult, RunSummary, Word as _},
     time::{Period, Timestamp},
 };
 use serde::Serialize;
@@ -38,7 +38,8 @@ pub(crate) fn headline(run: &RunSummary) -> Headline {
     let left = run.cleanup.leaked;
     if left > 0 {
         sentence.push_str(&format!(" {} may be left behind.", things(left)));
-        return Headline { word: format!("{word}, but not clean"), sentence, tone: Tone::Bad };
+        let joint = if run.verdict == Some(Verdict::Passed) { "but" } else { "and" };
+        return Headline { word: format!("{word}, {joint} not clean"), sentence, tone: Tone::Bad };
     }
     Headline { word, sentence, tone }
 }
@@ -134,122 +135,6 @@ pub(crate) fn cleanup(run: &RunSummary) -> String {
         words.push_str(&format!(", {} still to be removed", cleanup.outstanding));
     }
     words
-}
-
-/// What a run has shown, and what it has not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Proof {
-    pub proven: Vec<String>,
-    pub not_proven: Vec<String>,
-}
-
-/// What was proven and what was not, each with its ground.
-pub(crate) fn proof(run: &RunSummary) -> Proof {
-    Proof { proven: proven(run), not_proven: not_proven(run) }
-}
-
-fn proven(run: &RunSummary) -> Vec<String> {
-    let mut list = Vec::new();
-    let restores = || run.steps.iter().filter(|step| step.kind == "restore");
-    for step in restores().filter(|step| step.status == StepStanding::Succeeded) {
-        if let Some(point) = &step.point {
-            list.push(format!(
-                "{}: the recovery point of {} could be restored and was ready to use.",
-                step.id,
-                point.time.human()
-            ));
-        }
-    }
-    let checks = &run.checks;
-    if checks.required > 0 && checks.required == checks.required_passed {
-        let rows = match checks.rows {
-            0 => String::new(),
-            rows => format!(", over {} rows in all checks", count(rows)),
-        };
-        list.push(format!("All {} required checks ran and passed{rows}.", checks.required));
-    } else if checks.required_passed > 0 {
-        list.push(format!("{} of {} required checks passed.", checks.required_passed, checks.required));
-    }
-    if let Some(rta) = run.rta.actual {
-        list.push(format!(
-            "The recovery took {} from the declaration to the last required proof.",
-            rta.human()
-        ));
-    }
-    if run.cleanup.created > 0 && run.cleanup.removed == run.cleanup.created {
-        let what = things(run.cleanup.created);
-        list.push(format!("{what} created by the run: each was looked for afterwards and was gone."));
-    }
-    list
-}
-
-fn not_proven(run: &RunSummary) -> Vec<String> {
-    let mut list = Vec::new();
-    if run.verdict.is_none() {
-        list.push("The run is not over, so no verdict follows from it.".to_owned());
-    }
-    for step in &run.steps {
-        if !matches!(step.status, StepStanding::Succeeded) && run.verdict.is_some() {
-            let optional = if step.required { "" } else { " (not required)" };
-            let because =
-                step.because.as_deref().map(|why| format!(": {}", one_line(why))).unwrap_or_default();
-            list.push(format!("{}{optional} {}{because}", step.id, standing_past(step.status)));
-        }
-        let missing = step.checks.iter().filter(|check| check.status != CheckResult::Passed);
-        for check in missing.filter(|_| step.status == StepStanding::Succeeded) {
-            let optional = if check.required { "" } else { " (not required)" };
-            let name = one_line(&check.name);
-            list.push(format!("{}: check `{name}`{optional}: {}.", step.id, check.status.word()));
-        }
-    }
-    for step in run.steps.iter().filter(|step| step.status == StepStanding::Succeeded) {
-        let mine = || run.claims.iter().filter(|claim| claim.step == step.id && claim.ready.is_some());
-        if mine().any(|claim| claim.hydration == Some(Hydration::Unknown)) {
-            list.push(format!(
-                "{}: that all of its storage was loaded; the provider does not tell.",
-                step.id
-            ));
-        }
-        if mine().any(|claim| claim.hydration == Some(Hydration::Loading)) {
-            list.push(format!("{}: that all of its storage was loaded; it was loading to the end.", step.id));
-        }
-        if let Some(point) = step.point.as_ref().filter(|point| point.time_source == "modification time") {
-            list.push(format!(
-                "{}: the age of its recovery point ({}) rests on the file's modification time, which copying can change.",
-                step.id,
-                point.time.human()
-            ));
-        }
-    }
-    if run.checks.required == 0 && !run.steps.is_empty() {
-        list.push("That the data is right: the playbook has no required check.".to_owned());
-    }
-    if run.rpa.actual.is_some() && run.rpa_by_data.is_none() {
-        list.push(
-            "How new the data itself is: no freshness check ran, so the recovery point actual rests on the recovery points' own times."
-                .to_owned(),
-        );
-    }
-    if run.cleanup.leaked > 0 {
-        list.push(format!("That everything was removed: {} may be left behind.", things(run.cleanup.leaked)));
-    }
-    if !run.waiting_for_people.stretches.is_empty() {
-        list.push("What people approved: an approval records their word, it measures nothing.".to_owned());
-    }
-    list.push(
-        "Anything that no check looked at: other tables, other systems, another day's backup.".to_owned(),
-    );
-    list
-}
-
-fn standing_past(status: StepStanding) -> &'static str {
-    match status {
-        StepStanding::Failed => "failed",
-        StepStanding::Skipped => "was skipped",
-        StepStanding::Running => "was not done",
-        StepStanding::Waiting => "was never started",
-        StepStanding::Succeeded => "succeeded",
-    }
 }
 
 /// What disturbed the measurement, if anything did.
@@ -354,7 +239,7 @@ pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -382,7 +267,7 @@ pub(crate) fn clock(at: Timestamp) -> String {
     at.to_chrono().format("%H:%M:%SZ").to_string()
 }
 
-fn things(number: u32) -> String {
+pub(super) fn things(number: u32) -> String {
     if number == 1 { "1 resource".to_owned() } else { format!("{number} resources") }
 }
 
@@ -394,7 +279,7 @@ pub(crate) fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::fixture;
+    use crate::metrics::stories;
 
     #[test]
     fn numbers_are_easy_to_read() {
@@ -407,43 +292,15 @@ mod tests {
 
     #[test]
     fn a_pass_with_something_left_behind_is_bad_news() {
-        let headline = headline(&fixture::leaked().summary());
+        let headline = headline(&stories::leaked().summary());
         assert_eq!((headline.word.as_str(), headline.tone), ("Passed, but not clean", Tone::Bad));
         assert!(headline.sentence.ends_with("1 resource may be left behind."), "{}", headline.sentence);
     }
 
     #[test]
-    fn nothing_is_claimed_of_a_run_that_goes_on() {
-        let run = fixture::unfinished().summary_at(900_000);
-        assert!(headline(&run).sentence.contains("No verdict follows"));
-        assert!(!proof(&run).proven.iter().any(|line| line.contains("All")), "{:?}", proof(&run));
-    }
-
-    #[test]
-    fn what_was_not_proven_is_always_said() {
-        for (name, run) in fixture::all() {
-            let proof = proof(&run);
-            assert!(!proof.not_proven.is_empty(), "{name}");
-            if run.checks.required_passed < run.checks.required {
-                let claims = |line: &String| line.contains("All") && line.contains("required");
-                assert!(!proof.proven.iter().any(claims), "{name}: {:?}", proof.proven);
-            }
-        }
-    }
-
-    #[test]
-    fn an_optional_check_that_failed_is_named() {
-        let proof = proof(&fixture::passed().summary());
-        assert!(
-            proof.not_proven.iter().any(|line| line.contains("`banner` (not required): failed")),
-            "{proof:?}"
-        );
-    }
-
-    #[test]
     fn objectives_are_told_with_their_margin() {
-        assert_eq!(against(&fixture::passed().summary().rta), "met, 1h 33m inside");
-        assert_eq!(against(&fixture::objective_missed().summary().rpa), "missed by 10m 00s");
-        assert_eq!(against(&fixture::failed_check().summary().rpa), "not achieved: no recovery was proven");
+        assert_eq!(against(&stories::passed().summary().rta), "met, 1h 33m inside");
+        assert_eq!(against(&stories::objective_missed().summary().rpa), "missed by 10m 00s");
+        assert_eq!(against(&stories::failed_check().summary().rpa), "not achieved: no recovery was proven");
     }
 }

@@ -30,6 +30,7 @@ use crate::{
     ports::{CheckRequest, Verifier},
 };
 use async_trait::async_trait;
+pub mod http;
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
 

@@ -4,5 +4,6 @@ mod appending;
 mod damage;
 mod leases;
 mod opening;
+mod processes;
 mod rules;
 mod storage;
