@@ -41,7 +41,7 @@ pub struct Prepared {
     /// The moment of the newest backup.
     pub newest: Timestamp,
     /// Whether it was made just now.
-    pub fresh: bool,
+    pub made: bool,
 }
 
 /// Why the sample could not be made.
@@ -90,9 +90,9 @@ pub async fn prepare(folder: &Path, kind: Sample, now: Timestamp) -> Result<Prep
     Ok(prepared(&home, now, true))
 }
 
-fn prepared(home: &Path, newest: Timestamp, fresh: bool) -> Prepared {
+fn prepared(home: &Path, newest: Timestamp, made: bool) -> Prepared {
     let (live, backups) = (home.join("orders.db"), home.join("backups"));
-    Prepared { folder: home.to_owned(), live, backups, newest, fresh }
+    Prepared { folder: home.to_owned(), live, backups, newest, made }
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> SampleError {

@@ -47,7 +47,7 @@ const NEWEST: &str = "orders-20261123T090000Z.db.zst";
 async fn the_shop_is_whole_and_its_backups_are_of_their_day() {
     let folder = tempfile::tempdir().expect("a folder");
     let made = prepare(folder.path(), Sample::Orders, now()).await.expect("makes");
-    assert!(made.fresh);
+    assert!(made.made);
     assert_eq!(
         files(&made.backups),
         ["orders-20261121T090000Z.db.zst", "orders-20261122T090000Z.db.zst", NEWEST]
@@ -93,9 +93,9 @@ async fn the_shop_is_whole_and_its_backups_are_of_their_day() {
     assert_eq!(ask(&new, count).await, 40_000);
 
     let again = prepare(folder.path(), Sample::Orders, now() + Period::from_secs(3599)).await.expect("finds");
-    assert_eq!(again, Prepared { fresh: false, ..made.clone() });
+    assert_eq!(again, Prepared { made: false, ..made.clone() });
     let later = prepare(folder.path(), Sample::Orders, now() + Period::from_secs(3601)).await.expect("makes");
-    assert!(later.fresh && later.newest > made.newest);
+    assert!(later.made && later.newest > made.newest);
     assert_eq!(files(&later.backups).len(), 3);
 }
 
@@ -107,7 +107,7 @@ async fn the_corrupted_backup_is_sound_but_wrong() {
         prepare(folder.path(), Sample::OrdersCorrupted, now())
     );
     let (one, two) = (both.0.expect("makes"), both.1.expect("makes"));
-    assert!(one.fresh != two.fresh, "one makes it, the other waits");
+    assert!(one.made != two.made, "one makes it, the other waits");
     let backup = unpack(&one, NEWEST, &folder.path().join("scratch.db")).await;
     assert_eq!(
         ask(&backup, "select count(*) from pragma_integrity_check where integrity_check <> 'ok'").await,
