@@ -185,9 +185,7 @@ impl Sim {
                     self.take_names(&drive);
                     drive
                 }
-                Some(run) => {
-                    engine.resume(run, self.playbook.clone(), "sim@host".to_owned(), "sim").await?
-                }
+                Some(run) => engine.resume(run, self.playbook.clone(), "sim@host".to_owned(), "sim").await?,
             };
             drive.to_the_end(stopped).await
         };
