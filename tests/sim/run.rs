@@ -76,7 +76,7 @@ fn parse(text: &str) -> Playbook {
     let file = PlaybookText { text: text.to_owned(), folder: PathBuf::from("/simulated") };
     match Playbook::parse_text(&file) {
         Ok(checked) => checked.playbook,
-        Err(faults) => panic!("the scenario's playbook is wrong: {faults}\n{text}"),
+        Err(faults) => panic!("the scenario's playbook is wrong:\n{faults}\n{text}"),
     }
 }
 

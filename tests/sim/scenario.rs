@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 pub struct Scenario {
     pub seed: u64,
     pub steps: Vec<StepSpec>,
-    /// Milliseconds, as in the playbook.
+    /// Milliseconds, as in the playbook: both objectives or none.
     pub rto: Option<u64>,
     pub rpo: Option<u64>,
     pub max_duration: u64,
@@ -210,11 +210,8 @@ impl Scenario {
     /// The playbook's text.
     pub fn text(&self) -> String {
         let mut text = "apiVersion: firedrill/v1\nkind: Playbook\nmetadata: { name: simulated }\n".to_owned();
-        let objectives = [("rto", self.rto), ("rpo", self.rpo)];
-        let set: Vec<_> =
-            objectives.iter().filter_map(|(key, ms)| ms.map(|ms| format!("{key}: {}", period(ms)))).collect();
-        if !set.is_empty() {
-            let _ = writeln!(text, "objectives: {{ {} }}", set.join(", "));
+        if let Some((rto, rpo)) = self.rto.zip(self.rpo) {
+            let _ = writeln!(text, "objectives: {{ rto: {}, rpo: {} }}", period(rto), period(rpo));
         }
         let keep = self.keep_on_failure.map(|ms| format!(", keep_on_failure: {}", period(ms)));
         let _ = writeln!(
@@ -255,11 +252,10 @@ impl StepSpec {
         match &self.does {
             Does::Restore(restore) => restore.write(&self.id, text),
             Does::Verify { of, parallel, checks } => {
-                *text += "    verify:\n";
-                if *parallel > 1 {
-                    let _ = writeln!(text, "      parallel: {parallel}");
-                }
-                let _ = writeln!(text, "      sql:\n        database: {of}\n        checks:");
+                let _ = writeln!(
+                    text,
+                    "    verify:\n      sql:\n        database: {of}\n        parallel: {parallel}\n        checks:"
+                );
                 for check in checks {
                     check.write(text);
                 }
@@ -282,7 +278,8 @@ impl RestoreSpec {
         } else {
             let _ = writeln!(
                 text,
-                "      command: {{ recovery_point: [points, {id}], acquire: [make], release: [remove]{max_age} }}"
+                "      command: {{ commands: {{ recovery_point: [points, {id}], acquire: [make], \
+                 release: [remove] }}{max_age} }}"
             );
         }
     }
