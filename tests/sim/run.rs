@@ -11,7 +11,7 @@ use super::{
     person::Person,
     provider::{SimProvider, name},
     rng::SimRandom,
-    scenario::{Does, HOUR, Scenario, TEARDOWN},
+    scenario::{Does, HOUR, Scenario},
     verifier::SimVerifier,
 };
 use firedrill::{
@@ -131,7 +131,7 @@ impl Sim {
     async fn live(&self) -> u32 {
         let longest = self.scenario.max_duration
             + self.scenario.keep_on_failure.unwrap_or(0)
-            + TEARDOWN
+            + self.scenario.teardown
             + 3 * HOUR
             + self.scenario.down * 20;
         let mut deaths = self.scenario.deaths.clone();

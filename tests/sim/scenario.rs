@@ -17,6 +17,8 @@ pub struct Scenario {
     pub rpo: Option<u64>,
     pub max_duration: u64,
     pub keep_on_failure: Option<u64>,
+    /// How long teardown may try before it gives a claim up.
+    pub teardown: u64,
     pub weather: Weather,
     /// Steps of the wall clock: true time, and by how much.
     pub jumps: Vec<(u64, i64)>,
@@ -98,8 +100,6 @@ pub struct CommandTruth {
 
 pub const MINUTE: u64 = 60_000;
 pub const HOUR: u64 = 3_600_000;
-/// How long the run's teardown may try, as in the playbook model's default.
-pub const TEARDOWN: u64 = HOUR;
 
 pub fn step_id(text: &str) -> StepId {
     text.parse().expect("a step id")
@@ -155,6 +155,7 @@ impl Scenario {
             rpo: Some(48 * HOUR),
             max_duration: 20 * HOUR,
             keep_on_failure: None,
+            teardown: HOUR,
             weather: Weather::default(),
             jumps: Vec::new(),
             deaths: Vec::new(),
@@ -216,8 +217,9 @@ impl Scenario {
         let keep = self.keep_on_failure.map(|ms| format!(", keep_on_failure: {}", period(ms)));
         let _ = writeln!(
             text,
-            "limits: {{ max_duration: {}{} }}",
+            "limits: {{ max_duration: {}, teardown: {}{} }}",
             period(self.max_duration),
+            period(self.teardown),
             keep.unwrap_or_default()
         );
         text += "steps:\n";
