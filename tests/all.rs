@@ -3,5 +3,4 @@
 mod bad_input;
 mod binary;
 mod guard;
-#[cfg(test)]
 mod sim;

@@ -16,7 +16,10 @@ pub(super) async fn abort(context: &Context, run: &str, reason: Option<String>) 
     app.journal().ask(run, &context.by(), SystemClock::wall(), &Ask::Abort { reason }).await?;
     match super::resume::one(context, &app, run, Format::Human).await {
         Err(Failure::Journal(JournalError::Held { holder, .. })) => {
-            say(&format!("asked: run {} is driven by {holder}, which stops it and tears it down", run.short()));
+            say(&format!(
+                "asked: run {} is driven by {holder}, which stops it and tears it down",
+                run.short()
+            ));
             Ok(Exit::Passed)
         }
         other => other,
@@ -46,7 +49,10 @@ pub(super) async fn approve(
     };
     let asked = matches!(found.approval(), Approval::Asked { .. }) && found.status() == StepStatus::Running;
     if !asked {
-        return Err(Failure::Invalid(format!("step {step} of run {} does not wait for an answer now", run.short())));
+        return Err(Failure::Invalid(format!(
+            "step {step} of run {} does not wait for an answer now",
+            run.short()
+        )));
     }
     let ask = Ask::Answer { step: found.id().clone(), approved, note };
     app.journal().ask(run, &context.by(), SystemClock::wall(), &ask).await?;

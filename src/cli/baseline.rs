@@ -1,6 +1,11 @@
 //! `firedrill baseline`: fingerprints taken on the source, stored for the recovery point that they belong to.
 
-use super::{args::Format, context::Context, say, view::{Mode, View}};
+use super::{
+    args::Format,
+    context::Context,
+    say,
+    view::{Mode, View},
+};
 use crate::{
     app::App,
     drill::{Choice, Fault, FaultClass, choose},
@@ -41,7 +46,11 @@ pub(super) async fn baseline(
     }
     for (key, baseline) in &taken {
         let rows: u64 = baseline.tables.iter().map(|table| table.rows).sum();
-        let what = format!("{} {}", baseline.tables.len(), if baseline.tables.len() == 1 { "table" } else { "tables" });
+        let what = format!(
+            "{} {}",
+            baseline.tables.len(),
+            if baseline.tables.len() == 1 { "table" } else { "tables" }
+        );
         super::print(&format!(
             "{}/{}: {what}, {rows} rows, for the recovery point {} of {}\n",
             key.step,
@@ -50,7 +59,10 @@ pub(super) async fn baseline(
             baseline.point_time.human()
         ))?;
         for table in &baseline.tables {
-            super::print(&format!("  {:<24} {:>10} rows  {}:{}\n", table.table, table.rows, table.algorithm, table.digest))?;
+            super::print(&format!(
+                "  {:<24} {:>10} rows  {}:{}\n",
+                table.table, table.rows, table.algorithm, table.digest
+            ))?;
         }
     }
     Ok(Exit::Passed)
@@ -77,12 +89,12 @@ pub(super) async fn prepare_sample(
 }
 
 async fn make_sample(playbook: &Playbook, kind: Sample) -> Result<(), Failure> {
-    let folder = playbook.folder().join("sample");
-    let made = sample::prepare(&folder, kind, SystemClock::wall())
+    let folder = playbook.folder();
+    let made = sample::prepare(folder, kind, SystemClock::wall())
         .await
         .map_err(|error| Failure::Surroundings(format!("making the sample database: {error}")))?;
     if made.made {
-        say(&format!("made a sample database and its backups in {}", folder.display()));
+        say(&format!("made a sample database and its backups in {}", made.backups.display()));
     }
     Ok(())
 }
@@ -105,7 +117,10 @@ async fn point_for(
     now: Timestamp,
 ) -> Result<Choice, Failure> {
     let provider = app.provider(wanted.restore.source.kind()).ok_or_else(|| {
-        Failure::Refused(format!("this build of firedrill can't restore from `{}`", wanted.restore.source.kind().key()))
+        Failure::Refused(format!(
+            "this build of firedrill can't restore from `{}`",
+            wanted.restore.source.kind().key()
+        ))
     })?;
     let ask = RestoreRequest {
         run: RunId::new(now, [0; 10]),

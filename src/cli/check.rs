@@ -73,7 +73,8 @@ fn playbooks_in(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let read = std::fs::read_dir(path).map_err(Failure::io(format!("reading the folder {}", path.display())))?;
+    let read =
+        std::fs::read_dir(path).map_err(Failure::io(format!("reading the folder {}", path.display())))?;
     let is_yaml = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
     let mut found: Vec<_> = read.filter_map(|entry| Some(entry.ok()?.path())).filter(is_yaml).collect();
     found.sort();

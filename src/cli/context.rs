@@ -2,12 +2,7 @@
 
 use super::{args::Global, say};
 use crate::{
-    app::App,
-    config::Config,
-    error::Failure,
-    playbook::Playbook,
-    report::TextStyle,
-    time::SystemClock,
+    app::App, config::Config, error::Failure, playbook::Playbook, report::TextStyle, time::SystemClock,
 };
 use std::{
     io::IsTerminal,
@@ -25,9 +20,8 @@ impl Context {
 
     /// Where the journal lives.
     pub(super) fn data_dir(&self) -> PathBuf {
-        let platform = || {
-            directories::ProjectDirs::from("", "", "firedrill").map(|dirs| dirs.data_dir().to_owned())
-        };
+        let platform =
+            || directories::ProjectDirs::from("", "", "firedrill").map(|dirs| dirs.data_dir().to_owned());
         self.global.data_dir.clone().or_else(platform).unwrap_or_else(|| PathBuf::from(".firedrill"))
     }
 
@@ -44,7 +38,10 @@ impl Context {
         if !checked.warnings.is_empty() && !self.global.quiet {
             say(checked.warnings.to_string().trim_end());
         }
-        Ok(checked.playbook)
+        // The journal keeps the folder, and a run may be resumed from another one.
+        let full = std::path::absolute(path).map_err(Failure::io(format!("finding {}", path.display())))?;
+        let folder = full.parent().map(Path::to_owned).unwrap_or_default();
+        Ok(checked.playbook.in_folder(folder))
     }
 
     /// The application, its journal open to write.
@@ -68,7 +65,8 @@ impl Context {
     /// How to draw on stdout.
     pub(super) fn style(&self) -> TextStyle {
         let terminal = std::io::stdout().is_terminal();
-        let no_color = self.global.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let no_color =
+            self.global.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let width = match terminal_width() {
             Some(width) if terminal => width,
             _ => 80,

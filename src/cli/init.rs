@@ -20,15 +20,13 @@ pub(super) fn init(dir: &Path, force: bool) -> Result<Exit, Failure> {
     for (name, text) in files {
         let path = dir.join(name);
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(Failure::io(format!("making the folder {}", folder.display())))?;
+            std::fs::create_dir_all(folder)
+                .map_err(Failure::io(format!("making the folder {}", folder.display())))?;
         }
         write(&path, text, force).map_err(Failure::io(format!("writing {}", path.display())))?;
         say(&format!("wrote {}", path.display()));
     }
-    say(&format!(
-        "next: edit {}, then `firedrill check {0}`",
-        dir.join("drills/first.yaml").display()
-    ));
+    say(&format!("next: edit {}, then `firedrill check {0}`", dir.join("drills/first.yaml").display()));
     Ok(Exit::Passed)
 }
 

@@ -22,9 +22,10 @@ pub(super) async fn list(
         Some(Ok((from, to))) => (Some(from), Some(to)),
         Some(Err(text)) => return Err(Failure::Invalid(text)),
     };
-    let playbook = playbook.map(|name| name.parse()).transpose().map_err(|error: crate::ids::InvalidId| {
-        Failure::Invalid(error.to_string())
-    })?;
+    let playbook = playbook
+        .map(|name| name.parse())
+        .transpose()
+        .map_err(|error: crate::ids::InvalidId| Failure::Invalid(error.to_string()))?;
     let Some(app) = context.app_to_read().await? else {
         return super::print(match format {
             Format::Human => "no run yet: this data directory has no journal\n",
@@ -36,7 +37,8 @@ pub(super) async fn list(
     for row in app.journal().runs(&filter, SystemClock::wall()).await? {
         let entries = app.journal().entries(row.run).await?;
         let summary = summarise(&entries, SystemClock::wall());
-        summaries.push(summary.map_err(|illegal| crate::engine::EngineError::Illegal { run: row.run, illegal })?);
+        summaries
+            .push(summary.map_err(|illegal| crate::engine::EngineError::Illegal { run: row.run, illegal })?);
     }
     match format {
         Format::Human => {

@@ -53,9 +53,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Report { run, format, out, templates, open } => {
             report::report(&context, &run, format, out, templates, open).await
         }
-        Command::Schema => {
-            print(&format!("{}\n", pretty(&crate::playbook::schema())))
-        }
+        Command::Schema => print(&format!("{}\n", pretty(&crate::playbook::schema()))),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "firedrill", &mut script);

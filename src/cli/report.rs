@@ -55,7 +55,8 @@ pub(super) fn write_html(summary: &RunSummary, path: &Path) -> Result<(), Failur
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(Failure::io(format!("making the folder {}", folder.display())))?;
+        std::fs::create_dir_all(folder)
+            .map_err(Failure::io(format!("making the folder {}", folder.display())))?;
     }
     std::fs::write(path, text).map_err(Failure::io(format!("writing {}", path.display())))?;
     let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());

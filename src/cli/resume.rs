@@ -1,6 +1,12 @@
 //! `firedrill resume`: takes up what a crash left.
 
-use super::{args::{Answer, Format}, context::Context, run::{After, mode, to_the_end}, say, view::View};
+use super::{
+    args::{Answer, Format},
+    context::Context,
+    run::{After, mode, to_the_end},
+    say,
+    view::View,
+};
 use crate::{
     app::App,
     error::{Exit, Failure},
@@ -38,10 +44,11 @@ pub(super) async fn one(context: &Context, app: &App, run: RunId, format: Format
     let playbook = app.playbook_of(run).await?;
     let view = Arc::new(View::new(mode(context), format == Format::Ndjson));
     let engine = app.engine(Arc::clone(&view) as _);
-    let drive = engine.resume(run, playbook, context.by(), app.holder()).await.map_err(|error| match error {
-        crate::engine::EngineError::Journal(error) => Failure::Journal(error),
-        other => Failure::Engine(other),
-    })?;
+    let drive =
+        engine.resume(run, playbook, context.by(), app.holder()).await.map_err(|error| match error {
+            crate::engine::EngineError::Journal(error) => Failure::Journal(error),
+            other => Failure::Engine(other),
+        })?;
     let after = After { answer: Answer { format }, report: None, open: false };
     Box::pin(to_the_end(context, app, &view, drive, after)).await
 }

@@ -1,6 +1,12 @@
 //! `firedrill run`: a drill now, in the foreground.
 
-use super::{args::{Answer, Format, RunArgs}, context::Context, report::write_html, say, view::{Mode, View}};
+use super::{
+    args::{Answer, Format, RunArgs},
+    context::Context,
+    report::write_html,
+    say,
+    view::{Mode, View},
+};
 use crate::{
     app::App,
     drill::Trigger,
@@ -19,12 +25,8 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit, Failur
     if let Some(sample) = checked.metadata().sample {
         super::baseline::prepare_sample(context, &app, &checked, sample).await?;
     }
-    let order = Order {
-        trigger: Trigger::Manual,
-        reason: args.reason,
-        by: context.by(),
-        keep: !args.no_keep,
-    };
+    let order =
+        Order { trigger: Trigger::Manual, reason: args.reason, by: context.by(), keep: !args.no_keep };
     let engine = app.engine(Arc::clone(&view) as _);
     let drive = engine.declare(checked, order, app.holder()).await?;
     let after = After { answer: args.answer, report: args.report, open: args.open };
@@ -102,7 +104,8 @@ pub(super) async fn to_the_end(
         }
     }
     if after.report.is_some() || after.open {
-        let path = after.report.unwrap_or_else(|| context.data_dir().join("reports").join(format!("{run}.html")));
+        let path =
+            after.report.unwrap_or_else(|| context.data_dir().join("reports").join(format!("{run}.html")));
         write_html(&summary, &path)?;
         if after.open {
             super::report::open(&path);
@@ -131,7 +134,8 @@ async fn interrupted() -> bool {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
             return false;
         };
         tokio::select! {

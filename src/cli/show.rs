@@ -10,7 +10,12 @@ use crate::{
     time::SystemClock,
 };
 
-pub(super) async fn show(context: &Context, run: &str, events: bool, format: Format) -> Result<Exit, Failure> {
+pub(super) async fn show(
+    context: &Context,
+    run: &str,
+    events: bool,
+    format: Format,
+) -> Result<Exit, Failure> {
     let app = context.app_to_read().await?.ok_or_else(|| {
         Failure::Invalid(format!("there is no run {run}: this data directory has no journal"))
     })?;
@@ -19,7 +24,8 @@ pub(super) async fn show(context: &Context, run: &str, events: bool, format: For
     if events {
         return match format {
             Format::Human => {
-                let declared = entries.first().map(|entry| entry.at).unwrap_or(crate::time::Timestamp::from_millis(0));
+                let declared =
+                    entries.first().map(|entry| entry.at).unwrap_or(crate::time::Timestamp::from_millis(0));
                 let lines = entries.iter().map(|entry| {
                     let text = words::line(entry, true).unwrap_or_default();
                     let since = entry.at.since(declared).human();

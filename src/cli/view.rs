@@ -86,7 +86,10 @@ impl View {
         let head = shown.head.get_or_insert_with(|| self.bar("{msg:.bold}  {elapsed} since declared"));
         head.set_message(heading(state));
         for step in state.steps() {
-            let bar = shown.lines.entry(step.id().clone()).or_insert_with(|| self.bar("  {spinner} {prefix:<18!} {msg}"));
+            let bar = shown
+                .lines
+                .entry(step.id().clone())
+                .or_insert_with(|| self.bar("  {spinner} {prefix:<18!} {msg}"));
             bar.set_prefix(step.id().to_string());
             let (text, settled) = standing(state, step.id());
             if settled {
@@ -170,12 +173,15 @@ impl Progress for View {
             return;
         }
         let far = match (tick.done, tick.total) {
-            (Some(done), Some(total)) if total > 0 => format!(" {}%", (done.saturating_mul(100) / total).min(100)),
+            (Some(done), Some(total)) if total > 0 => {
+                format!(" {}%", (done.saturating_mul(100) / total).min(100))
+            }
             (Some(done), _) => format!(" {done} {}", tick.unit),
             _ => String::new(),
         };
         for shown in self.runs().values() {
-            let running = shown.state.step(&tick.step).is_some_and(|step| step.status() == StepStatus::Running);
+            let running =
+                shown.state.step(&tick.step).is_some_and(|step| step.status() == StepStatus::Running);
             if let Some(bar) = shown.lines.get(&tick.step).filter(|_| running) {
                 bar.set_message(format!("{}{far} {}", tick.what, tick.note));
             }
@@ -192,8 +198,12 @@ impl Observer for View {
         }
         let mut runs = self.runs();
         let state = match runs.remove(&run) {
-            None => RunState::begin(entry).ok().map(|state| Shown { state, head: None, lines: BTreeMap::new() }),
-            Some(Shown { state, head, lines }) => next(state, entry).ok().map(|state| Shown { state, head, lines }),
+            None => {
+                RunState::begin(entry).ok().map(|state| Shown { state, head: None, lines: BTreeMap::new() })
+            }
+            Some(Shown { state, head, lines }) => {
+                next(state, entry).ok().map(|state| Shown { state, head, lines })
+            }
         };
         let Some(mut shown) = state else { return };
         match self.mode {

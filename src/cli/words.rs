@@ -6,11 +6,12 @@ use crate::drill::{CheckStatus, Entry, Event, Hydration, TeardownReason};
 pub(super) fn line(entry: &Entry, verbose: bool) -> Option<String> {
     let small = |text: String| verbose.then_some(text);
     match &entry.event {
-        Event::Declared(declaration) => Some(format!(
-            "declared: {} run {} by {}",
-            declaration.playbook, declaration.run, declaration.by
-        )),
-        Event::Resumed { by, .. } => Some(format!("resumed by {by}; what was under way before was interrupted")),
+        Event::Declared(declaration) => {
+            Some(format!("declared: {} run {} by {}", declaration.playbook, declaration.run, declaration.by))
+        }
+        Event::Resumed { by, .. } => {
+            Some(format!("resumed by {by}; what was under way before was interrupted"))
+        }
         Event::ClockStepped { millis } => Some(format!("the wall clock was stepped by {millis} ms")),
         Event::Cleared { facts } => Some(format!("cleared: {} things were looked at", facts.len())),
         Event::Refused { reasons, .. } => Some(format!("refused: {}", reasons.join("; "))),
@@ -21,9 +22,10 @@ pub(super) fn line(entry: &Entry, verbose: bool) -> Option<String> {
             short_path(&point.id),
             point.time.human()
         )),
-        Event::ClaimIntended { claim } => {
-            small(format!("{}: will make {} `{}` in {}", claim.step, claim.link.kind, claim.link.name, claim.link.scope))
-        }
+        Event::ClaimIntended { claim } => small(format!(
+            "{}: will make {} `{}` in {}",
+            claim.step, claim.link.kind, claim.link.name, claim.link.scope
+        )),
         Event::ClaimAcquired { claim, .. } => small(format!("{claim}: requested")),
         Event::AcquireFailed { claim, tries, fault, retry_at } => {
             Some(format!("{claim}: try {tries} failed: {fault}{}", again(*retry_at)))

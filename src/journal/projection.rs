@@ -135,42 +135,66 @@ impl Summary {
         })
     }
 
-    /// Writes the row, over the one that is there.
+    /// Writes the whole row, over the one that is there.
     pub(super) async fn write(&self, conn: &mut SqliteConnection, place: &Place) -> Result<(), JournalError> {
-        let json = |error: serde_json::Error| place.storage(format!("a summary can't be written: {error}"));
-        let verdict = match &self.end {
-            Some(end) => Some(to_json(&end.verdict).map_err(json)?.trim_matches('"').to_owned()),
-            None => None,
-        };
-        let leaked = self.end.map(|end| match end.teardown {
-            Teardown::Clean => 0,
-            Teardown::Leaked(count) => i64::from(count),
-        });
         sqlx::query(
             "INSERT OR REPLACE INTO run_summaries (run, playbook, trigger, by, declared_ms, last_ms, waiting, \
-             finished_ms, verdict, leaked, entries, head) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             entries, head) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(self.run.to_string())
         .bind(self.playbook.as_str())
-        .bind(to_json(&self.trigger).map_err(json)?)
+        .bind(to_json(&self.trigger, place)?)
         .bind(&self.by)
         .bind(self.declared.as_millis())
         .bind(self.last.as_millis())
-        .bind(to_json(&self.waiting).map_err(json)?)
-        .bind(self.end.map(|end| end.at.as_millis()))
-        .bind(verdict)
-        .bind(leaked)
+        .bind(to_json(&self.waiting, place)?)
         .bind(i64::try_from(self.entries).unwrap_or(i64::MAX))
         .bind(&self.head.as_bytes()[..])
-        .execute(conn)
+        .execute(&mut *conn)
         .await
         .map_err(|error| place.sql(error))?;
+        self.write_end(conn, place).await
+    }
+
+    /// Writes what entries change. No index has to follow until the end, which keeps an append to two pages.
+    pub(super) async fn update(
+        &self,
+        conn: &mut SqliteConnection,
+        place: &Place,
+    ) -> Result<(), JournalError> {
+        sqlx::query("UPDATE run_summaries SET last_ms = ?, waiting = ?, entries = ?, head = ? WHERE run = ?")
+            .bind(self.last.as_millis())
+            .bind(to_json(&self.waiting, place)?)
+            .bind(i64::try_from(self.entries).unwrap_or(i64::MAX))
+            .bind(&self.head.as_bytes()[..])
+            .bind(self.run.to_string())
+            .execute(&mut *conn)
+            .await
+            .map_err(|error| place.sql(error))?;
+        self.write_end(conn, place).await
+    }
+
+    async fn write_end(&self, conn: &mut SqliteConnection, place: &Place) -> Result<(), JournalError> {
+        let Some(End { at, verdict, teardown }) = self.end else { return Ok(()) };
+        let leaked = match teardown {
+            Teardown::Clean => 0,
+            Teardown::Leaked(count) => i64::from(count),
+        };
+        sqlx::query("UPDATE run_summaries SET finished_ms = ?, verdict = ?, leaked = ? WHERE run = ?")
+            .bind(at.as_millis())
+            .bind(to_json(&verdict, place)?.trim_matches('"'))
+            .bind(leaked)
+            .bind(self.run.to_string())
+            .execute(conn)
+            .await
+            .map_err(|error| place.sql(error))?;
         Ok(())
     }
 }
 
-fn to_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
+fn to_json(value: &impl Serialize, place: &Place) -> Result<String, JournalError> {
     serde_json::to_string(value)
+        .map_err(|error| place.storage(format!("a summary can't be written: {error}")))
 }
 
 fn from_json<T: DeserializeOwned>(text: &str) -> Option<T> {

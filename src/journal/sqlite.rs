@@ -218,7 +218,7 @@ impl SqliteJournal {
         for (entry, stored) in entries.iter().zip(&chained) {
             summary.take_in(entry, stored.digest);
         }
-        summary.write(conn, &self.place).await
+        summary.update(conn, &self.place).await
     }
 
     async fn insert(

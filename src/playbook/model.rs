@@ -37,6 +37,11 @@ impl Playbook {
     pub fn folder(&self) -> &std::path::Path {
         &self.folder
     }
+    /// The same, with relative paths starting from `folder`.
+    pub fn in_folder(mut self, folder: PathBuf) -> Self {
+        self.folder = folder;
+        self
+    }
     /// Its name.
     pub fn name(&self) -> &PlaybookName {
         &self.metadata.name

@@ -6,6 +6,8 @@
 //!   fingerprint, sketch, difference, answer, moment, value, statement: pure
 //! ```
 
+pub mod http;
+
 mod answer;
 mod base64;
 mod baseline;
@@ -30,7 +32,6 @@ use crate::{
     ports::{CheckRequest, Verifier},
 };
 use async_trait::async_trait;
-pub mod http;
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
 

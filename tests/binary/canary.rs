@@ -9,7 +9,7 @@ const FROM_FILE: &str = "canary-file-b83d20c5";
 const PLAYBOOK: &str = r#"apiVersion: firedrill/v1
 kind: Playbook
 metadata: { name: canary }
-objectives: { rto: 10m, rpo: 10000d }
+objectives: { rto: 10m, rpo: 3000d }
 steps:
   - id: store
     restore:

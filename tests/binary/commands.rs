@@ -73,7 +73,7 @@ fn a_missing_backup_fails_loudly() {
 #[test]
 fn an_objective_that_is_missed_has_a_code_of_its_own() {
     let firedrill = Firedrill::new();
-    let text = by_commands("late", "true", "").replace("rpo: 10000d", "rpo: 1h");
+    let text = by_commands("late", "true", "").replace("rpo: 3000d", "rpo: 1h");
     let playbook = firedrill.write("late.yaml", &text);
     let ran = firedrill.run(&["run", playbook.to_str().expect("utf-8")]);
     assert_eq!(ran.code, 4, "{ran}");

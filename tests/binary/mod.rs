@@ -122,7 +122,7 @@ pub fn by_commands(name: &str, acquire: &str, more: &str) -> String {
         r#"apiVersion: firedrill/v1
 kind: Playbook
 metadata: {{ name: {name} }}
-objectives: {{ rto: 10m, rpo: 10000d }}
+objectives: {{ rto: 10m, rpo: 3000d }}
 steps:
   - id: store
     restore:

@@ -242,15 +242,14 @@ impl World {
                     Landed::OverQuota
                 }
                 None => {
-                    self.resources.insert(key.clone(), Resource { made_at: now, ..resource.as_ref().clone() });
+                    self.resources
+                        .insert(key.clone(), Resource { made_at: now, ..resource.as_ref().clone() });
                     Landed::Done
                 }
             },
             Effect::Delete((scope, name)) => {
-                let in_use = self
-                    .resources
-                    .iter()
-                    .any(|((s, _), r)| s == scope && r.parent.as_ref() == Some(name));
+                let in_use =
+                    self.resources.iter().any(|((s, _), r)| s == scope && r.parent.as_ref() == Some(name));
                 let Some(resource) = self.resources.get_mut(&(scope.clone(), name.clone())) else {
                     return Landed::NotThere;
                 };

@@ -154,13 +154,7 @@ fn proven(truth: &Truth, state: &RunState, step: &StepSpec) -> Option<u64> {
     }
 }
 
-fn in_time(
-    scenario: &Scenario,
-    truth: &Truth,
-    state: &RunState,
-    proven: &[u64],
-    wrong: &mut Vec<String>,
-) {
+fn in_time(scenario: &Scenario, truth: &Truth, state: &RunState, proven: &[u64], wrong: &mut Vec<String>) {
     let declared = truth.declared.unwrap_or(0);
     let rta = proven.iter().max().copied().unwrap_or(0).saturating_sub(declared);
     // A clock that was set back while no process ran hides that time from anyone.

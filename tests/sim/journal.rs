@@ -12,9 +12,7 @@ use async_trait::async_trait;
 use firedrill::{
     drill::{Entry, Event, RunState, next},
     ids::{ClaimId, Digest, RunId, StepId},
-    ports::{
-        Baseline, BaselineKey, Journal, JournalError, LEASE, Lease, NewRun, PlaybookText, Request,
-    },
+    ports::{Baseline, BaselineKey, Journal, JournalError, LEASE, Lease, NewRun, PlaybookText, Request},
     time::Timestamp,
 };
 use std::sync::{Arc, Mutex, MutexGuard};

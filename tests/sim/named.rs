@@ -24,7 +24,8 @@ pub fn chain_of_three() -> Scenario {
 }
 
 pub fn parallel() -> Scenario {
-    let mut joined = StepSpec::new("together", &["a-ok", "b-ok"], Does::Run(CommandTruth { exit: 0, takes: 900 }));
+    let mut joined =
+        StepSpec::new("together", &["a-ok", "b-ok"], Does::Run(CommandTruth { exit: 0, takes: 900 }));
     joined.timeout = Some(60_000);
     Scenario::calm(vec![
         restore("a", &[("folder", 4_000)]),

@@ -28,11 +28,7 @@ pub struct Person {
 }
 
 impl Person {
-    pub fn new(
-        answers: BTreeMap<StepId, Answer>,
-        abort_at: Option<u64>,
-        noise: Vec<(u64, StepId)>,
-    ) -> Self {
+    pub fn new(answers: BTreeMap<StepId, Answer>, abort_at: Option<u64>, noise: Vec<(u64, StepId)>) -> Self {
         Self { answers, abort_at, noise, due: Vec::new(), made: Vec::new() }
     }
 

@@ -132,7 +132,8 @@ impl SimProvider {
                 drop(world);
                 self.hub.lock().truth.said_ready.entry(claim.id.clone()).or_insert(now);
                 let name = claim.link.name.clone();
-                let outputs = [(format!("made.{}", claim.link.kind), name.clone()), ("path".to_owned(), name)];
+                let outputs =
+                    [(format!("made.{}", claim.link.kind), name.clone()), ("path".to_owned(), name)];
                 Observation::Ready { outputs: outputs.into(), hydration }
             }
         }
@@ -198,11 +199,14 @@ impl Provider for SimProvider {
             format!("{} is acquired, but there is no intent for it", claim.id)
         });
         if claim.link.scope != scratch() || claim.link.scope == production() {
-            self.expect(false, || format!("acquire was called for {}, which is not scratch", claim.link.scope));
+            self.expect(false, || {
+                format!("acquire was called for {}, which is not scratch", claim.link.scope)
+            });
             return Err(fault(FaultClass::Refused));
         }
         let spec = self.scenario.restore(&claim.step);
-        let at = spec.chain.iter().position(|link| link.kind == claim.link.kind).expect("a link of the chain");
+        let at =
+            spec.chain.iter().position(|link| link.kind == claim.link.kind).expect("a link of the chain");
         let mut parent = None;
         for earlier in &spec.chain[..at] {
             let made = ask.earlier.get(&format!("made.{}", earlier.kind));
@@ -232,7 +236,10 @@ impl Provider for SimProvider {
 
     async fn observe(&self, claims: &[&Claim]) -> Vec<(ClaimId, Observation)> {
         if let Err(why) = self.ask("describe").await {
-            return claims.iter().map(|claim| (claim.id.clone(), Observation::Unknown(why.clone()))).collect();
+            return claims
+                .iter()
+                .map(|claim| (claim.id.clone(), Observation::Unknown(why.clone())))
+                .collect();
         }
         let now = self.hub.now();
         let one = |claim: &&Claim| {

@@ -185,9 +185,7 @@ impl Sim {
                     self.take_names(&drive);
                     drive
                 }
-                Some(run) => {
-                    engine.resume(run, self.playbook.clone(), "sim@host".to_owned(), "sim").await?
-                }
+                Some(run) => engine.resume(run, self.playbook.clone(), "sim@host".to_owned(), "sim").await?,
             };
             drive.to_the_end(stopped).await
         };
@@ -200,7 +198,7 @@ impl Sim {
             biased;
             () = self.hub.dead() => return Death::Gone("trapped".to_owned()),
             () = until(dies_at.unwrap_or(u64::MAX / 4)), if dies_at.is_some() => None,
-            () = until(longest) => return Death::Endless,
+            () = tokio::time::sleep(Duration::from_millis(longest)) => return Death::Endless,
             result = &mut life => Some(result),
         };
         let result = match result {
@@ -210,7 +208,7 @@ impl Sim {
                 tokio::select! {
                     biased;
                     () = self.hub.dead() => return Death::Gone("trapped".to_owned()),
-                    () = until(longest) => return Death::Endless,
+                    () = tokio::time::sleep(Duration::from_millis(longest)) => return Death::Endless,
                     result = life => result,
                 }
             }

@@ -22,7 +22,9 @@ const DEFAULT: u64 = 10_000;
 const ENOUGH: usize = 10;
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
 fn replay(seed: u64) -> String {
@@ -105,10 +107,7 @@ fn ten_thousand_seeds() {
         }
     });
     let tally = tally.into_inner().expect("not poisoned");
-    println!(
-        "{count} seeds: {} processes, {} entries, {:?}",
-        tally.processes, tally.entries, tally.ends
-    );
+    println!("{count} seeds: {} processes, {} entries, {:?}", tally.processes, tally.entries, tally.ends);
     let lines: Vec<_> = tally
         .failures
         .iter()
@@ -116,7 +115,16 @@ fn ten_thousand_seeds() {
         .collect();
     assert!(lines.is_empty(), "{} seeds failed:\n{}", lines.len(), lines.join("\n"));
     if count >= 2_000 {
-        for end in ["passed", "objective missed", "failed", "failed (surroundings)", "refused", "aborted", "clean", "leaked"] {
+        for end in [
+            "passed",
+            "objective missed",
+            "failed",
+            "failed (surroundings)",
+            "refused",
+            "aborted",
+            "clean",
+            "leaked",
+        ] {
             assert!(tally.ends.contains_key(end), "no run ended as {end}: the seeds don't cover it");
         }
     }

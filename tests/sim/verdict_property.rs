@@ -2,9 +2,9 @@
 
 use firedrill::{
     drill::{
-        CheckOutcome, CheckStatus, Claim, Declaration, Entry, Event, Fault, FaultClass, Hydration, Link, Outputs,
-        RecoveryPoint, RunState, Scope, StepKind, StepOutline, TeardownReason, Trigger, Verdict, decide, Command,
-        next,
+        CheckOutcome, CheckStatus, Claim, Command, Declaration, Entry, Event, Fault, FaultClass, Hydration,
+        Link, Outputs, RecoveryPoint, RunState, Scope, StepKind, StepOutline, TeardownReason, Trigger,
+        Verdict, decide, next,
     },
     ids::{ClaimId, Digest, RunId, StepId},
     playbook::{Limits, Objectives, Retry, SourceKind},

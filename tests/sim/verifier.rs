@@ -32,7 +32,9 @@ impl SimVerifier {
         let resource = world.resources.get(&(scratch(), name.clone()));
         match resource.map(|resource| (resource, resource.truly(now))) {
             Some((resource, Truly::Ready)) => Ok((resource.asset.clone(), resource.point.clone())),
-            Some((_, Truly::Creating)) => Err(Fault::new(FaultClass::Transient, "simulated: can't connect yet")),
+            Some((_, Truly::Creating)) => {
+                Err(Fault::new(FaultClass::Transient, "simulated: can't connect yet"))
+            }
             _ => Err(Fault::new(FaultClass::Permanent, "simulated: there is no such database")),
         }
     }
