@@ -86,7 +86,11 @@ impl RunState {
         must(!matches!(self.phase, Phase::Finished { .. }), || "the run is over".to_owned())?;
         match event {
             Event::Declared(_) => Err("a run is declared once".to_owned()),
-            Event::Resumed { .. } | Event::ClockStepped { .. } => Ok(()),
+            Event::ClockStepped { millis } if *millis < 0 => Ok(()),
+            Event::Resumed { .. } | Event::ClockStepped { .. } => {
+                self.claims.iter_mut().for_each(|claim| claim.time_lost = Some(at));
+                Ok(())
+            }
             Event::Cleared { .. } => {
                 must(self.phase == Phase::Declared, || "the run is past its preflight".to_owned())?;
                 self.phase = Phase::Running;
@@ -119,6 +123,7 @@ impl RunState {
                     outputs: Default::default(),
                     hydration: None,
                     release_began: None,
+                    time_lost: None,
                     release_tries: 0,
                 });
                 Ok(())

@@ -127,6 +127,8 @@ pub struct ClaimState {
     pub(super) outputs: Outputs,
     pub(super) hydration: Option<Hydration>,
     pub(super) release_began: Option<Timestamp>,
+    /// The last moment before which less time may really have passed than the journal says.
+    pub(super) time_lost: Option<Timestamp>,
     pub(super) release_tries: u32,
 }
 
@@ -379,8 +381,16 @@ impl ClaimState {
 
     /// From when on "it is not there" is believed. A request to make it may still be under way when the run
     /// turns to removing it, and clouds show new things late: the provider's settle time must have passed since
-    /// the request was taken or, where that is not known, since the removal began.
+    /// the request was taken or, where that is not known, since the removal began. It is counted anew after a
+    /// resumption and after the clock was set forward: there the journal's time runs ahead of the cloud's.
     pub fn absence_counts_from(&self) -> Option<Timestamp> {
-        self.acquired.or(self.release_began).map(|at| at + self.claim.link.settle)
+        let since = self.acquired.or(self.release_began)?;
+        Some(self.time_lost.map_or(since, |lost| lost.max(since)) + self.claim.link.settle)
+    }
+
+    /// From when on the removal has been tried, without the time before the last resumption or step of the clock,
+    /// in which nobody may have tried.
+    pub(super) fn removal_tried_since(&self) -> Option<Timestamp> {
+        self.release_began.map(|began| self.time_lost.map_or(began, |lost| lost.max(began)))
     }
 }

@@ -139,7 +139,9 @@ impl Drive {
                     }
                     let events = absorb(&self.state, done, now);
                     if !events.is_empty() {
-                        self.append(events).await?;
+                        // At the very moment for which they were worked out: a step of the clock in between
+                        // could make one of them illegal.
+                        self.append_at(events, now).await?;
                     }
                 }
                 Woken::Time | Woken::Stop => {}

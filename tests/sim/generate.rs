@@ -63,28 +63,28 @@ fn any(seed: u64) -> Scenario {
     let day = *rng.pick(&[Day::Calm, Day::Breezy, Day::Breezy, Day::Stormy]);
     let mut scenario = Scenario::calm(steps(&mut rng, day));
     scenario.seed = seed;
-    scenario.rto = some(&mut rng, 700, MINUTE, 40 * MINUTE);
-    scenario.rpo = some(&mut rng, 700, HOUR / 2, 30 * HOUR);
-    scenario.max_duration = rng.between(3 * MINUTE, 3 * HOUR);
-    scenario.keep_on_failure = some(&mut rng, 250, MINUTE, HOUR);
+    scenario.rto = some(&mut rng, 700, MINUTE / 2, 8 * MINUTE);
+    scenario.rpo = some(&mut rng, 1000, HOUR / 2, 30 * HOUR).filter(|_| scenario.rto.is_some());
+    scenario.max_duration = rng.between(MINUTE, 15 * MINUTE);
+    scenario.keep_on_failure = some(&mut rng, 250, MINUTE / 2, 3 * MINUTE);
+    scenario.teardown = rng.between(5, 15) * MINUTE;
     scenario.weather = weather(&mut rng, day);
-    scenario.down = rng.between(0, 90_000);
+    scenario.down = rng.between(0, 60_000);
     if rng.permille(100) {
-        scenario.abort_at = Some(rng.between(0, 10 * MINUTE));
+        scenario.abort_at = Some(rng.between(0, 3 * MINUTE));
     }
     if day != Day::Calm {
         let deaths = rng.between(0, 3);
-        scenario.deaths = (0..deaths).map(|_| rng.between(0, 15 * MINUTE)).collect();
+        scenario.deaths = (0..deaths).map(|_| rng.between(0, 4 * MINUTE)).collect();
         if rng.permille(250) {
             let span = if rng.permille(500) { 2_000 } else { 2 * HOUR };
-            let by =
-                i64::try_from(rng.between(0, 2 * span)).expect("fits") - i64::try_from(span).expect("fits");
-            scenario.jumps = vec![(rng.between(1, 10 * MINUTE), by)];
+            let by = i64::try_from(rng.between(0, 2 * span)).expect("fits") - i64::try_from(span).expect("fits");
+            scenario.jumps = vec![(rng.between(1, 4 * MINUTE), by)];
         }
     }
     if rng.permille(100) {
         let step = rng.pick(&scenario.steps).id.clone();
-        scenario.noise.push((rng.between(0, 5 * MINUTE), step));
+        scenario.noise.push((rng.between(0, 2 * MINUTE), step));
     }
     if rng.permille(50) {
         scenario.quota = usize::try_from(rng.between(1, 4)).expect("fits");
@@ -142,6 +142,7 @@ fn steps(rng: &mut Rng, day: Day) -> Vec<StepSpec> {
             }
         }
         let does = match rng.between(0, 9) {
+            _ if n == 0 => Does::Restore(restore(rng, day)),
             0..=3 => Does::Restore(restore(rng, day)),
             4..=7 if !restores.is_empty() => {
                 let of = rng.pick(&restores).clone();
@@ -150,8 +151,7 @@ fn steps(rng: &mut Rng, day: Day) -> Vec<StepSpec> {
                 }
                 verify(rng, day, &of)
             }
-            8 if n > 0 => approve(rng),
-            _ if n == 0 => Does::Restore(restore(rng, day)),
+            8 => approve(rng),
             _ => {
                 let exit = i32::from(rng.permille(80));
                 Does::Run(CommandTruth { exit, takes: rng.between(0, 30_000) })
@@ -163,12 +163,17 @@ fn steps(rng: &mut Rng, day: Day) -> Vec<StepSpec> {
         let needs: Vec<_> = needs.iter().map(String::as_str).collect();
         let mut step = StepSpec::new(&id, &needs, does);
         step.required = !rng.permille(100);
-        step.timeout = some(rng, 250, 20_000, 20 * MINUTE);
-        if rng.permille(400) {
+        let approval = matches!(step.does, Does::Approve { .. });
+        step.timeout = some(rng, 250, 10_000, 4 * MINUTE).filter(|_| !approval);
+        if rng.permille(400) && !approval {
             step.attempts = u32::try_from(rng.between(1, 4)).expect("fits");
             step.backoff = rng.between(1, 30) * 1000;
         }
         steps.push(step);
+    }
+    if !steps.iter().any(|step| step.required && matches!(step.does, Does::Verify { .. })) {
+        // A playbook that proves nothing is refused by the parser. The first step is a restore.
+        steps.push(StepSpec::new("last", &["s0"], verify(rng, day, "s0")));
     }
     steps
 }
@@ -196,13 +201,13 @@ fn restore(rng: &mut Rng, day: Day) -> RestoreSpec {
 }
 
 fn link(rng: &mut Rng, day: Day, kind: &'static str) -> LinkSpec {
-    let mut link = LinkSpec::calm(kind, rng.between(0, 90_000));
-    if rng.permille(100) {
-        link.ready_after = rng.between(0, 40 * MINUTE);
+    let mut link = LinkSpec::calm(kind, rng.between(0, 30_000));
+    if rng.permille(50) {
+        link.ready_after = rng.between(0, 10 * MINUTE);
     }
-    link.settle = rng.between(2, 60) * 1000;
-    link.delete_takes = rng.between(0, 60_000);
-    link.hydrates_after = some(rng, 300, 0, 10 * MINUTE);
+    link.settle = rng.between(2, 30) * 1000;
+    link.delete_takes = rng.between(0, 20_000);
+    link.hydrates_after = some(rng, 300, 0, 2 * MINUTE);
     if day == Day::Calm {
         return link;
     }
@@ -239,16 +244,14 @@ fn verify(rng: &mut Rng, day: Day, of: &str) -> Does {
         }
         check
     });
-    let checks = checks.collect();
-    Does::Verify {
-        of: super::scenario::step_id(of),
-        parallel: u32::try_from(rng.between(1, 3)).expect("fits"),
-        checks,
-    }
+    let mut checks: Vec<_> = checks.collect();
+    // The parser refuses a playbook in which no check is required.
+    checks[0].required = true;
+    Does::Verify { of: super::scenario::step_id(of), parallel: u32::try_from(rng.between(1, 3)).expect("fits"), checks }
 }
 
 fn approve(rng: &mut Rng) -> Does {
-    let after = if rng.permille(100) { None } else { Some(rng.between(0, 5 * MINUTE)) };
+    let after = if rng.permille(100) { None } else { Some(rng.between(0, MINUTE)) };
     let answer = Answer { after, approved: !rng.permille(80) };
-    Does::Approve { timeout: some(rng, 700, MINUTE, 20 * MINUTE), answer }
+    Does::Approve { timeout: some(rng, 700, MINUTE / 2, 3 * MINUTE), answer }
 }

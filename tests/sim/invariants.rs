@@ -16,7 +16,7 @@ use super::{
     cloud::scratch,
     hub::EPOCH,
     run::{Sim, standing},
-    scenario::{Does, Scenario, StepSpec, TEARDOWN},
+    scenario::{Does, Scenario, StepSpec},
     truth::Truth,
 };
 use firedrill::{
@@ -74,7 +74,7 @@ fn world(sim: &Sim, state: &RunState, wrong: &mut Vec<String>) {
 fn leaks(sim: &Sim, state: &RunState, wrong: &mut Vec<String>) {
     for claim in state.claims().iter().filter(|claim| claim.stage() == ClaimStage::Leaked) {
         let forbidden = sim.hub.lock().truth.no_removal.contains(claim.id());
-        if !forbidden && tried_for(sim, claim.id()) < TEARDOWN {
+        if !forbidden && tried_for(sim, claim.id()) < sim.scenario.teardown {
             wrong.push(format!("claim {} was given up without cause", claim.id()));
         }
     }

@@ -11,7 +11,7 @@ use super::{
     person::Person,
     provider::{SimProvider, name},
     rng::SimRandom,
-    scenario::{Does, HOUR, Scenario, TEARDOWN},
+    scenario::{Does, HOUR, Scenario},
     verifier::SimVerifier,
 };
 use firedrill::{
@@ -76,7 +76,7 @@ fn parse(text: &str) -> Playbook {
     let file = PlaybookText { text: text.to_owned(), folder: PathBuf::from("/simulated") };
     match Playbook::parse_text(&file) {
         Ok(checked) => checked.playbook,
-        Err(faults) => panic!("the scenario's playbook is wrong: {faults}\n{text}"),
+        Err(faults) => panic!("the scenario's playbook is wrong:\n{faults}\n{text}"),
     }
 }
 
@@ -131,7 +131,7 @@ impl Sim {
     async fn live(&self) -> u32 {
         let longest = self.scenario.max_duration
             + self.scenario.keep_on_failure.unwrap_or(0)
-            + TEARDOWN
+            + self.scenario.teardown
             + 3 * HOUR
             + self.scenario.down * 20;
         let mut deaths = self.scenario.deaths.clone();
@@ -198,7 +198,7 @@ impl Sim {
             biased;
             () = self.hub.dead() => return Death::Gone("trapped".to_owned()),
             () = until(dies_at.unwrap_or(u64::MAX / 4)), if dies_at.is_some() => None,
-            () = until(longest) => return Death::Endless,
+            () = tokio::time::sleep(Duration::from_millis(longest)) => return Death::Endless,
             result = &mut life => Some(result),
         };
         let result = match result {
@@ -208,7 +208,7 @@ impl Sim {
                 tokio::select! {
                     biased;
                     () = self.hub.dead() => return Death::Gone("trapped".to_owned()),
-                    () = until(longest) => return Death::Endless,
+                    () = tokio::time::sleep(Duration::from_millis(longest)) => return Death::Endless,
                     result = life => result,
                 }
             }

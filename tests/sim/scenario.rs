@@ -12,11 +12,13 @@ use std::{collections::BTreeMap, fmt::Write as _};
 pub struct Scenario {
     pub seed: u64,
     pub steps: Vec<StepSpec>,
-    /// Milliseconds, as in the playbook.
+    /// Milliseconds, as in the playbook: both objectives or none.
     pub rto: Option<u64>,
     pub rpo: Option<u64>,
     pub max_duration: u64,
     pub keep_on_failure: Option<u64>,
+    /// How long teardown may try before it gives a claim up.
+    pub teardown: u64,
     pub weather: Weather,
     /// Steps of the wall clock: true time, and by how much.
     pub jumps: Vec<(u64, i64)>,
@@ -98,8 +100,6 @@ pub struct CommandTruth {
 
 pub const MINUTE: u64 = 60_000;
 pub const HOUR: u64 = 3_600_000;
-/// How long the run's teardown may try, as in the playbook model's default.
-pub const TEARDOWN: u64 = HOUR;
 
 pub fn step_id(text: &str) -> StepId {
     text.parse().expect("a step id")
@@ -155,6 +155,7 @@ impl Scenario {
             rpo: Some(48 * HOUR),
             max_duration: 20 * HOUR,
             keep_on_failure: None,
+            teardown: HOUR,
             weather: Weather::default(),
             jumps: Vec::new(),
             deaths: Vec::new(),
@@ -210,17 +211,15 @@ impl Scenario {
     /// The playbook's text.
     pub fn text(&self) -> String {
         let mut text = "apiVersion: firedrill/v1\nkind: Playbook\nmetadata: { name: simulated }\n".to_owned();
-        let objectives = [("rto", self.rto), ("rpo", self.rpo)];
-        let set: Vec<_> =
-            objectives.iter().filter_map(|(key, ms)| ms.map(|ms| format!("{key}: {}", period(ms)))).collect();
-        if !set.is_empty() {
-            let _ = writeln!(text, "objectives: {{ {} }}", set.join(", "));
+        if let Some((rto, rpo)) = self.rto.zip(self.rpo) {
+            let _ = writeln!(text, "objectives: {{ rto: {}, rpo: {} }}", period(rto), period(rpo));
         }
         let keep = self.keep_on_failure.map(|ms| format!(", keep_on_failure: {}", period(ms)));
         let _ = writeln!(
             text,
-            "limits: {{ max_duration: {}{} }}",
+            "limits: {{ max_duration: {}, teardown: {}{} }}",
             period(self.max_duration),
+            period(self.teardown),
             keep.unwrap_or_default()
         );
         text += "steps:\n";
@@ -255,11 +254,10 @@ impl StepSpec {
         match &self.does {
             Does::Restore(restore) => restore.write(&self.id, text),
             Does::Verify { of, parallel, checks } => {
-                *text += "    verify:\n";
-                if *parallel > 1 {
-                    let _ = writeln!(text, "      parallel: {parallel}");
-                }
-                let _ = writeln!(text, "      sql:\n        database: {of}\n        checks:");
+                let _ = writeln!(
+                    text,
+                    "    verify:\n      sql:\n        database: {of}\n        parallel: {parallel}\n        checks:"
+                );
                 for check in checks {
                     check.write(text);
                 }
@@ -282,7 +280,8 @@ impl RestoreSpec {
         } else {
             let _ = writeln!(
                 text,
-                "      command: {{ recovery_point: [points, {id}], acquire: [make], release: [remove]{max_age} }}"
+                "      command: {{ commands: {{ recovery_point: [points, {id}], acquire: [make], \
+                 release: [remove] }}{max_age} }}"
             );
         }
     }
