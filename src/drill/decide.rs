@@ -286,8 +286,7 @@ impl Wanted<'_> {
         let state = self.state;
         for claim in claims.filter(|claim| !claim.stage.is_settled() && state.may_release(claim)) {
             let id = claim.id().clone();
-            let patience =
-                claim.removal_tried_since().map(|since| since + state.declaration.limits.teardown);
+            let patience = claim.removal_tried_since().map(|since| since + state.declaration.limits.teardown);
             if let Some(patience) = patience
                 && self.due(patience)
             {

@@ -78,7 +78,8 @@ fn any(seed: u64) -> Scenario {
         scenario.deaths = (0..deaths).map(|_| rng.between(0, 4 * MINUTE)).collect();
         if rng.permille(250) {
             let span = if rng.permille(500) { 2_000 } else { 2 * HOUR };
-            let by = i64::try_from(rng.between(0, 2 * span)).expect("fits") - i64::try_from(span).expect("fits");
+            let by =
+                i64::try_from(rng.between(0, 2 * span)).expect("fits") - i64::try_from(span).expect("fits");
             scenario.jumps = vec![(rng.between(1, 4 * MINUTE), by)];
         }
     }
@@ -247,7 +248,11 @@ fn verify(rng: &mut Rng, day: Day, of: &str) -> Does {
     let mut checks: Vec<_> = checks.collect();
     // The parser refuses a playbook in which no check is required.
     checks[0].required = true;
-    Does::Verify { of: super::scenario::step_id(of), parallel: u32::try_from(rng.between(1, 3)).expect("fits"), checks }
+    Does::Verify {
+        of: super::scenario::step_id(of),
+        parallel: u32::try_from(rng.between(1, 3)).expect("fits"),
+        checks,
+    }
 }
 
 fn approve(rng: &mut Rng) -> Does {
