@@ -57,7 +57,7 @@ async fn a_restore_by_commands_from_list_to_removal() {
     let Observation::Ready { outputs, hydration } = drill.observe(&claim).await else { panic!("not ready") };
     assert_eq!((outputs["port"].as_str(), hydration), ("5432", Hydration::Unknown));
     assert!(Path::new(&outputs["scratch"]).join("file").exists());
-    assert_eq!(machine.names("store"), [claim.link.name.clone()]);
+    assert_eq!(machine.names("store"), std::slice::from_ref(&claim.link.name));
 
     drill.release(&claim, &point).await.expect("removed");
     drill.release(&claim, &point).await.expect("nothing to remove");
