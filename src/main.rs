@@ -1,4 +1,5 @@
 //! firedrill's command line.
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -6,5 +7,5 @@ fn main() -> ExitCode {
     if args.next().is_some_and(|arg| arg == firedrill::process::guard::COMMAND) {
         return firedrill::process::guard::guard_main(args);
     }
-    ExitCode::SUCCESS
+    firedrill::cli::main()
 }

@@ -282,8 +282,16 @@ pub trait Journal: Send + Sync {
     /// The entries of a run, the chain verified.
     async fn entries(&self, run: RunId) -> Result<Vec<Entry>, JournalError>;
 
-    /// The text of a playbook by its digest.
+    /// The text of a playbook by its digest. The folder is that of the newest run of it.
     async fn playbook(&self, digest: Digest) -> Result<PlaybookText, JournalError>;
+
+    /// The playbook of a run, with the folder that this run was declared with: what a resumed run goes on with.
+    async fn playbook_of(&self, run: RunId) -> Result<PlaybookText, JournalError> {
+        match self.entries(run).await?.first().map(|entry| &entry.event) {
+            Some(crate::drill::Event::Declared(declaration)) => self.playbook(declaration.digest).await,
+            _ => Err(JournalError::NoSuchRun(run.to_string())),
+        }
+    }
 
     /// Takes the lease of an unfinished run whose holder is gone.
     async fn take_lease(&self, run: RunId, holder: &str, now: Timestamp) -> Result<Lease, JournalError>;
@@ -376,6 +384,12 @@ pub enum JournalError {
     /// No such run.
     #[error("there is no run {0}")]
     NoSuchRun(String),
+    /// A part of an id that several runs share; the text lists them.
+    #[error("{0}")]
+    Ambiguous(String),
+    /// Nothing more can happen in the run.
+    #[error("run {0} is finished")]
+    Finished(RunId),
     /// Someone else drives the run.
     #[error("run {run} is being driven by {holder}")]
     Held {

@@ -256,6 +256,17 @@ impl SystemClock {
     }
 }
 
+#[async_trait::async_trait]
+impl crate::ports::Clock for SystemClock {
+    fn read(&self) -> Reading {
+        SystemClock::read()
+    }
+
+    async fn sleep(&self, period: Period) {
+        tokio::time::sleep(period.to_std()).await;
+    }
+}
+
 /// Wall-clock steps smaller than this are taken for drift and ordinary NTP slewing, and not marked.
 pub const STEP_TOLERANCE: Period = Period::from_millis(1000);
 

@@ -1,7 +1,24 @@
 //! The playbook: parsed once into checked types; nothing after this module re-checks.
+//!
+//! ```text
+//! text ─ document ─> tree ─ parse, steps, restores, checks, … ─> drafts ─ graph ─> Playbook
+//!                      └──────────── every fault with its place ───────────┘
+//! ```
 
+mod calendar;
+mod checks;
+mod commands;
+mod graph;
+mod http;
 mod model;
+mod parse;
+mod restores;
+pub(crate) mod secrets;
+mod steps;
 mod template;
+pub(crate) mod values;
 
+pub use crate::document::{Faults, FileFault, Severity};
 pub use model::*;
+pub use parse::{Checked, schema};
 pub use template::{Bound, Part, Reference, Template, TemplateError};

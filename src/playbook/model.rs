@@ -37,6 +37,11 @@ impl Playbook {
     pub fn folder(&self) -> &std::path::Path {
         &self.folder
     }
+    /// The same, with relative paths starting from `folder`.
+    pub fn in_folder(mut self, folder: PathBuf) -> Self {
+        self.folder = folder;
+        self
+    }
     /// Its name.
     pub fn name(&self) -> &PlaybookName {
         &self.metadata.name
@@ -270,6 +275,7 @@ impl Default for Retry {
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a playbook has few steps, and boxes would be in every match")]
 pub enum Action {
     /// Restores a backup.
     Restore(Restore),
@@ -375,6 +381,7 @@ impl SourceKind {
 
 /// Where a restore comes from.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a playbook has few steps, and boxes would be in every match")]
 pub enum Source {
     /// A SQLite backup file.
     Sqlite(SqliteSource),

@@ -1,8 +1,39 @@
 //! Proof that the restored data is right.
+//!
+//! ```text
+//!   Checks ─┬─> sql ──> sqlite          integrity, fingerprint, query, freshness
+//!           └─> http (given by the composition root)
+//!   fingerprint, sketch, difference, answer, moment, value, statement: pure
+//! ```
 
 pub mod http;
 
+mod answer;
+mod base64;
+mod baseline;
+mod difference;
+mod fingerprint;
+mod moment;
+mod sketch;
+mod sql;
+mod sqlite;
+mod statement;
+mod tables;
+mod value;
+mod words;
+
+pub use baseline::{BaselineRequest, WantedBaseline, take_baseline, take_baselines, wanted_baselines};
+pub use fingerprint::ALGORITHM;
+pub use sql::SqlVerifier;
+
+use crate::{
+    drill::{CheckOutcome, Fault, FaultClass},
+    playbook::CheckKind,
+    ports::{CheckRequest, Verifier},
+};
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::{fmt, sync::Arc};
 
 /// The fingerprint of a table or of a query's rows.
 ///
@@ -21,6 +52,46 @@ pub struct TableFingerprint {
     pub rows: u64,
     /// At least 128 bits, hexadecimal.
     pub digest: String,
-    /// Sums per bucket of the key's hash, which locate rows that differ; empty where there is no key.
+    /// Sums per bucket of the key's hash, which locate rows that differ. Where there is no key, of the row's own hash.
     pub buckets: String,
+}
+
+/// Every check there is, each by the verifier of its kind.
+#[derive(Clone)]
+pub struct Checks {
+    sql: SqlVerifier,
+    http: Option<Arc<dyn Verifier>>,
+}
+
+impl Checks {
+    /// With a verifier for HTTP checks, if this build has one.
+    pub fn new(http: Option<Arc<dyn Verifier>>) -> Self {
+        Self { sql: SqlVerifier, http }
+    }
+}
+
+impl fmt::Debug for Checks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checks").field("http", &self.http.is_some()).finish()
+    }
+}
+
+#[async_trait]
+impl Verifier for Checks {
+    async fn check(&self, ask: &CheckRequest<'_>) -> Result<CheckOutcome, Fault> {
+        let missing =
+            |what: &str| Fault::new(FaultClass::Permanent, format!("this build has no verifier for {what}"));
+        match (&ask.check.kind, &self.http) {
+            (
+                CheckKind::Integrity
+                | CheckKind::Fingerprint(_)
+                | CheckKind::Query { .. }
+                | CheckKind::Freshness { .. },
+                _,
+            ) => self.sql.check(ask).await,
+            (CheckKind::Http(_), Some(http)) => http.check(ask).await,
+            (CheckKind::Http(_), None) => Err(missing("http")),
+            (CheckKind::Kubernetes, _) => Err(missing("kubernetes")),
+        }
+    }
 }

@@ -1,1 +1,0 @@
-//! `firedrill.toml`: what the operator allows.

@@ -1,1 +1,0 @@
-//! The demonstration database of the quick start, and its backups.

@@ -1,0 +1,259 @@
+//! Checks on a restored SQL database: one read-only session for each check.
+//!
+//! ```text
+//!   SqlVerifier ── engine of the restored database ──> Session     sqlite: rows are streamed and summed in-process
+//!        │                                                          (servers: summed inside the database)
+//!        ├─ integrity    ─> Session::integrity
+//!        ├─ fingerprint  ─> Session::fingerprint, for each table ──> difference (pure)
+//!        └─ query, freshness ─> Session::answer ──> answer (pure)
+//! ```
+//! A timeout drops the session, and a dropped session stops its statement.
+
+use super::{
+    TableFingerprint,
+    answer::{self, Answer, Judgement},
+    fingerprint::Key,
+    sqlite,
+    statement::Statement,
+    tables,
+    words::counted,
+};
+use crate::{
+    drill::{CheckOutcome, CheckStatus, Fault, FaultClass, Outputs},
+    playbook::{CheckKind, Template},
+    ports::{CheckRequest, Verifier},
+    time::{Period, SystemClock},
+};
+use async_trait::async_trait;
+use std::{collections::BTreeMap, path::Path};
+
+/// How long a check may take that reads whole tables, where the playbook does not say.
+const SCAN_TIMEOUT: Period = Period::from_secs(6 * 3600);
+/// How long a query may take, where the playbook does not say.
+const QUERY_TIMEOUT: Period = Period::from_secs(600);
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Trouble {
+    /// The database itself is damaged: the check has failed.
+    Damaged(String),
+    /// The check could not be made.
+    Fault(Fault),
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Trouble::Fault(fault)
+    }
+}
+
+/// What can be asked of a database, whatever its engine. Read-only; dropping it stops what it runs.
+#[async_trait]
+pub(super) trait Session: Send {
+    /// How a parameter is written, counted from 1.
+    fn placeholder(&self) -> fn(usize) -> String;
+
+    /// The engine's own check of its storage, and of references between tables.
+    async fn integrity(&mut self) -> Result<Integrity, Trouble>;
+
+    /// What there is, by name.
+    async fn tables(&mut self) -> Result<Vec<Table>, Trouble>;
+
+    /// The columns and the key of a table.
+    async fn describe(&mut self, table: &Table) -> Result<Shape, Trouble>;
+
+    /// Reads all rows once; tells how many it has read, and of about how many.
+    async fn fingerprint(&mut self, target: &Target, seen: Seen<'_>) -> Result<TableFingerprint, Trouble>;
+
+    /// Words for those of the keys that are known by their hash and are still in the table.
+    async fn names(&mut self, target: &Target, keys: &[Key]) -> Result<BTreeMap<Key, String>, Trouble>;
+
+    /// Runs a query and counts at most `enough` rows.
+    async fn answer(&mut self, statement: &Statement, enough: u64) -> Result<Answer, Trouble>;
+
+    /// Ends it.
+    async fn close(self: Box<Self>);
+}
+
+/// Told how many rows were read, and of how many.
+pub(super) type Seen<'a> = &'a (dyn Fn(u64, Option<u64>) + Send + Sync);
+
+/// What the engine's own check found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Integrity {
+    /// What was looked at, in words.
+    pub(super) looked_at: String,
+    /// What is wrong, the worst first; empty: nothing.
+    pub(super) problems: Vec<String>,
+    /// What could not be looked at.
+    pub(super) notes: Vec<String>,
+}
+
+/// Something with rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) name: String,
+    pub(super) kind: TableKind,
+    /// Whether its rows are numbered by the engine.
+    pub(super) numbered: bool,
+}
+
+/// What kind of table it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TableKind {
+    Ordinary,
+    View,
+    /// Its rows come from a module.
+    Virtual,
+    /// Where a module keeps what it needs.
+    Shadow,
+}
+
+/// A table's columns and key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) table: Table,
+    /// Names and declared types, in order.
+    pub(super) columns: Vec<(String, String)>,
+    /// The columns of the primary key.
+    pub(super) key: Vec<String>,
+    /// The name under which the engine's row number can be asked for.
+    pub(super) row_number: Option<&'static str>,
+}
+
+/// What a fingerprint is taken of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    Table(Shape),
+    Query(Statement),
+}
+
+/// Makes the checks of SQL databases.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SqlVerifier;
+
+#[async_trait]
+impl Verifier for SqlVerifier {
+    async fn check(&self, ask: &CheckRequest<'_>) -> Result<CheckOutcome, Fault> {
+        let started = SystemClock::read().monotonic;
+        let (kind, default) = match ask.check.kind {
+            CheckKind::Integrity => ("integrity", SCAN_TIMEOUT),
+            CheckKind::Fingerprint(_) => ("fingerprint", SCAN_TIMEOUT),
+            CheckKind::Query { .. } => ("query", QUERY_TIMEOUT),
+            CheckKind::Freshness { .. } => ("freshness", QUERY_TIMEOUT),
+            CheckKind::Http(_) | CheckKind::Kubernetes => {
+                return Err(Fault::new(FaultClass::Permanent, "this is no check of a database"));
+            }
+        };
+        let limit = ask.check.timeout.unwrap_or(default);
+        let found = tokio::time::timeout(limit.to_std(), Box::pin(look(ask))).await.map_err(|_| {
+            Fault::new(FaultClass::Timeout, format!("stopped after {}, its timeout", limit.human()))
+        })?;
+        let mut outcome = match found {
+            Ok(outcome) => outcome,
+            Err(Trouble::Fault(fault)) => return Err(fault),
+            Err(Trouble::Damaged(what)) => CheckOutcome {
+                details: vec!["the restored database is damaged; restore an older backup and compare".into()],
+                ..outcome(false, "a database that can be read", what)
+            },
+        };
+        outcome.kind = kind.to_owned();
+        outcome.took = SystemClock::read().monotonic.saturating_sub(started).into();
+        Ok(outcome)
+    }
+}
+
+pub(super) fn outcome(passed: bool, expected: impl Into<String>, actual: impl Into<String>) -> CheckOutcome {
+    CheckOutcome {
+        status: if passed { CheckStatus::Passed } else { CheckStatus::Failed },
+        kind: String::new(),
+        expected: expected.into(),
+        actual: actual.into(),
+        details: Vec::new(),
+        rows: None,
+        took: Period::ZERO,
+        freshness: None,
+        digests: Outputs::new(),
+    }
+}
+
+fn judged(judgement: Judgement, rows: u64) -> CheckOutcome {
+    CheckOutcome {
+        details: judgement.details,
+        rows: Some(rows),
+        freshness: judgement.freshness,
+        ..outcome(judgement.passed, judgement.expected, judgement.actual)
+    }
+}
+
+async fn look(ask: &CheckRequest<'_>) -> Result<CheckOutcome, Trouble> {
+    if let CheckKind::Fingerprint(check) = &ask.check.kind {
+        tables::preconditions(ask, check)?;
+    }
+    let mut session = open(ask.subject).await?;
+    let found = match &ask.check.kind {
+        CheckKind::Integrity => integrity(session.as_mut()).await,
+        CheckKind::Fingerprint(check) => tables::check(session.as_mut(), ask, check).await,
+        CheckKind::Query { sql, expect, allow_empty } => {
+            let statement = bind(session.as_ref(), sql, ask)?;
+            session.answer(&statement, answer::rows_needed(expect)).await.map(|answer| {
+                let rows = answer.rows;
+                judged(answer::judge(expect, &answer, *allow_empty), rows)
+            })
+        }
+        CheckKind::Freshness { sql, max_age } => {
+            let statement = bind(session.as_ref(), sql, ask)?;
+            session.answer(&statement, 2).await.map(|answer| {
+                let mut judgement = answer::judge_freshness(&answer, *max_age, ask.declared);
+                let newer = judgement.freshness.zip(ask.point).filter(|(at, point)| *at > point.time);
+                if let Some((at, point)) = newer {
+                    judgement.details.push(format!(
+                        "the data is {} newer than the recovery point's own time, {}",
+                        at.since(point.time).human(),
+                        point.time.human()
+                    ));
+                }
+                judged(judgement, answer.rows)
+            })
+        }
+        CheckKind::Http(_) | CheckKind::Kubernetes => {
+            Err(Fault::new(FaultClass::Permanent, "this is no check of a database").into())
+        }
+    };
+    session.close().await;
+    found
+}
+
+async fn open(subject: &Outputs) -> Result<Box<dyn Session>, Trouble> {
+    let permanent = |message: String| Trouble::Fault(Fault::new(FaultClass::Permanent, message));
+    match subject.get("engine").map(String::as_str) {
+        Some("sqlite") => {
+            let path = subject
+                .get("path")
+                .ok_or_else(|| permanent("the restore step gave no `path` to a database".into()))?;
+            Ok(Box::new(sqlite::SqliteSession::of_restored(Path::new(path)).await?))
+        }
+        Some(other) => Err(permanent(format!(
+            "this build checks databases of engine sqlite; the restore step gave engine `{other}`"
+        ))),
+        None => Err(permanent(
+            "the restore step gave no `engine`: it restores no database that SQL checks can look at".into(),
+        )),
+    }
+}
+
+fn bind(session: &dyn Session, sql: &Template, ask: &CheckRequest<'_>) -> Result<Statement, Fault> {
+    Statement::build(ask.known.bind(sql, ask.point)?, session.placeholder())
+}
+
+async fn integrity(session: &mut dyn Session) -> Result<CheckOutcome, Trouble> {
+    let found = session.integrity().await?;
+    let actual = match found.problems.len() {
+        0 => format!("sound: {}", found.looked_at),
+        problems => counted(problems as u64, "problem"),
+    };
+    Ok(CheckOutcome {
+        details: found.problems.iter().chain(&found.notes).cloned().collect(),
+        ..outcome(found.problems.is_empty(), "no problem in storage, indexes or references", actual)
+    })
+}
