@@ -27,7 +27,10 @@ const SHELL: &str = "/bin/sh";
 ///
 /// This bounds what a playbook's author starts, it is no sandbox: an allowed program may start others.
 #[derive(Clone)]
-pub struct Allowed(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+pub struct Allowed(Arc<Rule>);
+
+/// Asked with the program as written and the path that it was found at.
+type Rule = dyn Fn(&str, &str) -> bool + Send + Sync;
 
 impl fmt::Debug for Allowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,9 +39,9 @@ impl fmt::Debug for Allowed {
 }
 
 impl Allowed {
-    /// By a rule: it is asked with the name as written where that has no `/`, and with the absolute path.
+    /// By a rule, asked with the absolute path of what would be started.
     pub fn new(rule: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(rule))
+        Self(Arc::new(move |_, path| rule(path)))
     }
 
     /// Every program.
@@ -46,22 +49,23 @@ impl Allowed {
         Self::new(|_| true)
     }
 
-    /// These alone: names are looked for in firedrill's own PATH, or absolute paths.
+    /// These alone: absolute paths, or names for whatever firedrill's own PATH finds.
     pub fn only(programs: impl IntoIterator<Item = String>) -> Self {
         let programs: std::collections::BTreeSet<String> = programs.into_iter().collect();
-        Self::new(move |program| programs.contains(program))
+        Self(Arc::new(move |written, path| {
+            programs.contains(path) || (!written.contains('/') && programs.contains(written))
+        }))
     }
 
     fn check(&self, written: &str, path: &Path) -> Result<(), Fault> {
         let path = path.display().to_string();
-        if (self.0)(&path) || (!written.contains('/') && (self.0)(written)) {
+        if (self.0)(written, &path) {
             return Ok(());
         }
-        let add = if written.contains('/') { &path } else { written };
         Err(Fault::new(
             FaultClass::Refused,
             format!(
-                "the program `{written}` is not allowed on this machine: its operator can add \"{add}\" to `allowed` under `[commands]` in firedrill.toml"
+                "the program `{written}` is not allowed on this machine: its operator can add \"{path}\" to `allowed` under `[commands]` in firedrill.toml"
             ),
         ))
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     drill::{FaultClass, Hydration},
-    playbook::{CommandSource, CommandSpec, EnvValue},
+    playbook::{CommandSource, CommandSpec, EnvValue, Template},
     process::{
         Allowed, Runner,
         tests::{argv, eventually, shell},
@@ -294,4 +294,50 @@ async fn a_dropped_acquire_stops_the_tool() {
     drill.release(&claim, &point).await.expect("removed");
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     assert_eq!(machine.names("scratch"), [""; 0]);
+}
+
+/// The script in the documentation, as a reader would copy it.
+fn documented_script() -> &'static str {
+    let docs = include_str!("../../../docs/command-source.md");
+    let script = docs.split_once("```sh\n").expect("a script").1;
+    script.split_once("```").expect("its end").0
+}
+
+#[tokio::test]
+async fn the_documented_script_keeps_the_contract() {
+    let machine = Machine::new();
+    machine.write("drill-restore.sh", documented_script());
+    machine.write("production/a.txt", "a");
+    for day in ["2026-11-22", "2026-11-23"] {
+        let archive = machine.path(&format!("backups/files-{day}.tar.gz"));
+        let mut tar = std::process::Command::new("tar");
+        tar.arg("-czf").arg(archive).arg("-C").arg(machine.path("production")).arg("a.txt");
+        assert!(tar.status().expect("tar runs").success());
+    }
+    let command = |what: &str| {
+        let mut command = argv(&["/bin/sh", "drill-restore.sh", what]);
+        command.env.insert("BACKUPS".to_owned(), EnvValue::Text(Template::literal("backups")));
+        command
+    };
+    let source = CommandSource {
+        recovery_point: command("list"),
+        acquire: command("restore"),
+        observe: None,
+        release: command("remove"),
+    };
+    let provider = provider(&machine);
+    let drill = Drill::new(&machine, &provider, Source::Command(source));
+    assert_eq!(drill.candidates().await.len(), 2);
+    let point = drill.latest().await;
+    assert_eq!(
+        (point.id.as_str(), point.time.human().as_str()),
+        ("files-2026-11-23.tar.gz", "2026-11-23 00:00:00Z")
+    );
+    let claim = drill.claim(&point);
+    drill.acquire(&claim, &point).await.expect("restored");
+    let given = outputs(drill.observe(&claim).await);
+    assert_eq!(given["files"], "1");
+    assert_eq!(std::fs::read_to_string(Path::new(&given["path"]).join("a.txt")).expect("there"), "a");
+    drill.release(&claim, &point).await.expect("removed");
+    assert!(is_absent(&drill.observe(&claim).await));
 }
