@@ -96,9 +96,7 @@ impl App {
 
     /// The playbook of a run, as it was when the run was declared.
     pub async fn playbook_of(&self, run: RunId) -> Result<Playbook, Failure> {
-        let entries = self.journal.entries(run).await?;
-        let state = fold(&entries).map_err(|illegal| crate::engine::EngineError::Illegal { run, illegal })?;
-        let text = self.journal.playbook(state.declaration().digest).await?;
+        let text = self.journal.playbook_of(run).await?;
         let checked = Playbook::parse_text(&text).map_err(|faults| {
             Failure::Invalid(format!(
                 "the playbook that run {} was declared with is not valid for this version of firedrill:\n{faults}",

@@ -56,8 +56,15 @@ pub struct Faults {
     pub(super) file: PathBuf,
     pub(super) text: Arc<str>,
     pub(super) masks: Vec<Span>,
+    /// Where lines begin.
+    lines: Vec<usize>,
     list: Vec<FileFault>,
+    /// How many errors were not kept.
+    pub(super) beyond: usize,
 }
+
+/// More faults than this are not kept: nobody reads them, and a file of nothing else must not fill the memory.
+const MAX_KEPT: usize = 200;
 
 /// A place as people count: lines and columns (in characters) from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +76,14 @@ pub(crate) struct Place {
 impl Faults {
     /// None yet.
     pub(crate) fn new(file: &Path, text: &str) -> Self {
-        Self { file: file.to_owned(), text: text.into(), masks: mask::secrets(text), list: Vec::new() }
+        Self {
+            file: file.to_owned(),
+            text: text.into(),
+            masks: mask::secrets(text),
+            lines: std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect(),
+            list: Vec::new(),
+            beyond: 0,
+        }
     }
 
     /// One fault of a file that could not even be read.
@@ -88,7 +102,12 @@ impl Faults {
         let end = floor(&self.text, span.end).max(start);
         let fault = FileFault { span: Span { start, end }, severity, message, help };
         // An alias is read once for each use; its faults are the same ones.
-        if !self.list.contains(&fault) {
+        if self.list.contains(&fault) {
+            return;
+        }
+        if self.list.len() >= MAX_KEPT {
+            self.beyond += usize::from(fault.severity == Severity::Error);
+        } else {
             let at = self.list.partition_point(|f| (f.span.start, f.span.end) <= (start, end));
             self.list.insert(at, fault);
         }
@@ -99,7 +118,7 @@ impl Faults {
         self.masks.push(span);
     }
 
-    /// How many.
+    /// How many, of those that are kept.
     pub fn len(&self) -> usize {
         self.list.len()
     }
@@ -116,7 +135,7 @@ impl Faults {
 
     /// How many of them make the file unusable.
     pub fn errors(&self) -> usize {
-        self.list.iter().filter(|fault| fault.severity == Severity::Error).count()
+        self.list.iter().filter(|fault| fault.severity == Severity::Error).count() + self.beyond
     }
 
     /// The faults, by place.
@@ -137,12 +156,9 @@ impl Faults {
     /// Line and column of a byte of the text.
     pub(crate) fn place(&self, offset: usize) -> Place {
         let offset = floor(&self.text, offset);
-        let before = &self.text[..offset];
-        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-        Place {
-            line: before.bytes().filter(|b| *b == b'\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|i| self.lines.get(i)).copied().unwrap_or(0);
+        Place { line, column: self.text[start..offset].chars().count() + 1 }
     }
 
     /// The faults as objects with `file`, `line`, `column`, `length`, `severity`, `message`, `help`.
@@ -210,6 +226,16 @@ mod tests {
         }
         let lines: Vec<_> = faults.iter().map(|f| faults.place(f.span.start)).collect();
         assert_eq!(lines, [Place { line: 1, column: 1 }, Place { line: 2, column: 3 }]);
+    }
+
+    #[test]
+    fn a_flood_of_faults_is_counted_and_not_kept() {
+        let mut faults = Faults::new(Path::new("x.yaml"), &"x".repeat(500));
+        for start in 0..500 {
+            faults.error(Span { start, end: start + 1 }, "wrong", None);
+        }
+        assert_eq!((faults.len(), faults.errors()), (200, 500));
+        assert!(faults.to_string().ends_with("\nand 300 more errors\n"), "{faults}");
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub(super) fn secrets(text: &str) -> Vec<Span> {
     let mut found = Vec::new();
     for key in KEY.iter().flat_map(|regex| regex.find_iter(text)) {
         let start = key.end();
+        // One within another is hidden already; so is the rest of a line without end.
+        if found.last().is_some_and(|last: &Span| start < last.end) {
+            continue;
+        }
         let rest = &text[start..];
         let line = rest.find('\n').unwrap_or(rest.len());
         let end = match rest.bytes().next() {
@@ -45,7 +49,8 @@ pub(super) fn secrets(text: &str) -> Vec<Span> {
 
 /// How long a value without quotes is: within braces up to the next sign, otherwise the whole line.
 fn plain(text: &str, key: usize, rest: &str) -> usize {
-    let before = &text[text[..key].rfind('\n').map_or(0, |i| i + 1)..key];
+    let near = super::faults::floor(text, key.saturating_sub(4096));
+    let before = &text[text[near..key].rfind('\n').map_or(near, |i| near + i + 1)..key];
     let braces = before.matches('{').count() > before.matches('}').count();
     let length = if braces { rest.find([',', '}']).unwrap_or(rest.len()) } else { rest.len() };
     rest[..length].trim_end().len()

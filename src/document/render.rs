@@ -9,7 +9,7 @@
 //! ```
 
 use super::{
-    faults::{Faults, FileFault, Severity, Span},
+    faults::{Faults, FileFault, Severity, Span, floor},
     words::harmless,
 };
 use std::fmt::Write as _;
@@ -44,6 +44,10 @@ impl Faults {
                 out.push('\n');
             }
             self.render_one(&mut out, fault, &paint);
+        }
+        if self.beyond > 0 {
+            // Writing to a String can't fail.
+            let _ = writeln!(out, "\nand {} more errors", self.beyond);
         }
         out
     }
@@ -86,12 +90,14 @@ impl Faults {
         let line_start = text[..span.start].rfind('\n').map_or(0, |i| i + 1);
         let line_end = text[span.start..].find('\n').map_or(text.len(), |i| span.start + i);
         let line_end = line_start + text[line_start..line_end].trim_end_matches('\r').len();
-        let masked = |at: usize| self.masks.iter().any(|mask| (mask.start..mask.end).contains(&at));
-        let letters: Vec<(usize, char)> = text[line_start..line_end.max(line_start)]
+        // No more of a long line is looked at than could be shown.
+        let from = floor(text, span.start.saturating_sub(8 * WIDTH)).max(line_start);
+        let to = floor(text, span.start + 8 * WIDTH).min(line_end).max(from);
+        let masks: Vec<&Span> = self.masks.iter().filter(|mask| mask.start < to && mask.end > from).collect();
+        let masked = |at: usize| masks.iter().any(|mask| (mask.start..mask.end).contains(&at));
+        let letters: Vec<(usize, char)> = text[from..to]
             .char_indices()
-            .map(|(i, c)| {
-                (line_start + i, if masked(line_start + i) && c != ' ' { '*' } else { harmless(c) })
-            })
+            .map(|(i, c)| (from + i, if masked(from + i) && c != ' ' { '*' } else { harmless(c) }))
             .collect();
         let first = letters.iter().position(|(at, _)| *at >= span.start).unwrap_or(letters.len());
         let last = letters.iter().position(|(at, _)| *at >= span.end).unwrap_or(letters.len());

@@ -19,7 +19,8 @@ use std::collections::BTreeMap;
 const MAX_STEPS: usize = 500;
 
 /// What a SQLite restore gives.
-const SQLITE_OUTPUTS: [&str; 4] = ["path", "engine", "recovery_point.time", "recovery_point.id"];
+const SQLITE_OUTPUTS: [&str; 6] =
+    ["path", "engine", "bytes", "backup_id", "recovery_point.time", "recovery_point.id"];
 
 /// The steps of a playbook with what each needs, directly and through others.
 pub(super) struct Graph<'a> {

@@ -219,9 +219,9 @@ fn control(r: &mut Reader<'_>) -> Option<String> {
 
 fn objectives(r: &mut Reader<'_>) -> Option<Objectives> {
     r.fields("`objectives`", |m| {
-        let rto = m.need("rto", "The recovery time objective: how soon it works again.", values::duration);
-        let rpo = m.need("rpo", "The recovery point objective: how much may be lost.", values::duration);
-        Some(Objectives { rto: Some(rto?), rpo: Some(rpo?) })
+        let rto = m.opt("rto", "The recovery time objective: how soon it works again.", values::duration);
+        let rpo = m.opt("rpo", "The recovery point objective: how much may be lost.", values::duration);
+        Some(Objectives { rto, rpo })
     })
 }
 

@@ -208,7 +208,7 @@ impl Art {
                 _ => "middle",
             };
             let x = percent(place);
-            let label = if tick == 0 { "0".to_owned() } else { Period::from_millis(tick).to_string() };
+            let label = if tick == 0 { "0".to_owned() } else { axis_label(tick) };
             self.put(format_args!("<line class=\"fd-grid\" x1=\"{x}\" x2=\"{x}\" y1=\"48\" y2=\"{bottom}\"/><text class=\"fd-axis\" x=\"{x}\" y=\"42\" text-anchor=\"{anchor}\">{label}</text>"));
         }
     }
@@ -411,6 +411,14 @@ impl Art {
 fn extent(scale: &Scale, interval: Interval) -> (String, String) {
     let (from, to) = (scale.place(interval.from), scale.place(interval.to));
     (percent(from), percent(to - from))
+}
+
+/// A moment on the axis: `1.5s` rather than `1s500ms`.
+fn axis_label(millis: u64) -> String {
+    if (1000..60_000).contains(&millis) && !millis.is_multiple_of(1000) {
+        return Period::from_millis(millis).human();
+    }
+    Period::from_millis(millis).to_string()
 }
 
 #[cfg(test)]

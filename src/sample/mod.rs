@@ -1,7 +1,7 @@
 //! The demonstration database of the quick start, and its backups.
 //!
 //! ```text
-//!   FOLDER/sample/orders/               (or orders-corrupted)
+//!   FOLDER/orders/                      (or orders-corrupted); FOLDER is `sample` beside the playbook
 //!     orders.db                           the live database of a web shop: about 260,000 rows in six tables
 //!     backups/orders-20261121T090000Z.db.zst   as it was two days ago
 //!             orders-20261122T090000Z.db.zst   as it was yesterday
@@ -32,6 +32,8 @@ const NAME: &str = "orders-%Y%m%dT%H%M%SZ.db.zst";
 /// Where the sample is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
+    /// Where it is.
+    pub folder: PathBuf,
     /// The live database.
     pub live: PathBuf,
     /// The folder with its backups.
@@ -58,10 +60,9 @@ pub enum SampleError {
     Database(#[from] sqlx::Error),
 }
 
-/// Makes the sample below `folder` (the playbook's), if it is not there or no longer fresh.
+/// Makes the sample in `folder` (`sample` beside the playbook), if it is not there or no longer fresh.
 pub async fn prepare(folder: &Path, kind: Sample, now: Timestamp) -> Result<Prepared, SampleError> {
-    let samples = folder.join("sample");
-    let home = samples.join(match kind {
+    let home = folder.join(match kind {
         Sample::Orders => "orders",
         Sample::OrdersCorrupted => "orders-corrupted",
     });
@@ -70,15 +71,15 @@ pub async fn prepare(folder: &Path, kind: Sample, now: Timestamp) -> Result<Prep
     if let Some(newest) = newest(&home, now).await {
         return Ok(prepared(&home, newest, false));
     }
-    fs::create_dir_all(&samples).await.map_err(at(&samples))?;
-    let lock = lock(samples.join(".lock")).await?;
+    fs::create_dir_all(folder).await.map_err(at(folder))?;
+    let lock = lock(folder.join(".lock")).await?;
     if let Some(newest) = newest(&home, now).await {
         return Ok(prepared(&home, newest, false));
     }
-    let building = samples.join(format!(".building-{}", std::process::id()));
+    let building = folder.join(format!(".building-{}", std::process::id()));
     remove(&building).await?;
     make(&building, kind, now).await?;
-    let old = samples.join(format!(".old-{}", std::process::id()));
+    let old = folder.join(format!(".old-{}", std::process::id()));
     remove(&old).await?;
     if fs::try_exists(&home).await.map_err(at(&home))? {
         fs::rename(&home, &old).await.map_err(at(&home))?;
@@ -90,7 +91,8 @@ pub async fn prepare(folder: &Path, kind: Sample, now: Timestamp) -> Result<Prep
 }
 
 fn prepared(home: &Path, newest: Timestamp, made: bool) -> Prepared {
-    Prepared { live: home.join("orders.db"), backups: home.join("backups"), newest, made }
+    let (live, backups) = (home.join("orders.db"), home.join("backups"));
+    Prepared { folder: home.to_owned(), live, backups, newest, made }
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> SampleError {

@@ -1,6 +1,13 @@
 //! The sample as a whole: it is made on a real disk, once.
 
 use super::*;
+use crate::{
+    drill::{CheckStatus, Outputs, RecoveryPoint},
+    ids::RunId,
+    playbook::{Action, CheckKind, Playbook, Source, Subject},
+    ports::{Baseline, CheckRequest, Known, Unseen, Verifier},
+    verify::{BaselineRequest, Checks, take_baselines, wanted_baselines},
+};
 use sqlx::{ConnectOptions, Connection, Row, sqlite::SqliteConnectOptions};
 
 fn now() -> Timestamp {
@@ -45,7 +52,7 @@ async fn the_shop_is_whole_and_its_backups_are_of_their_day() {
         files(&made.backups),
         ["orders-20261121T090000Z.db.zst", "orders-20261122T090000Z.db.zst", NEWEST]
     );
-    assert_eq!(files(&folder.path().join("sample")), [".lock", "orders"]);
+    assert_eq!(files(folder.path()), [".lock", "orders"]);
     let live = &made.live;
     for (sql, least) in [
         ("select count(*) from customers", 8000),
@@ -116,4 +123,99 @@ async fn the_corrupted_backup_is_sound_but_wrong() {
     ] {
         assert_eq!(ask(both[1], sql).await - ask(both[0], sql).await, difference, "{sql}");
     }
+}
+
+/// Makes the checks of an example playbook on the newest backup; gives those that did not pass, and what they said.
+async fn drill(file: &str) -> Vec<(String, Vec<String>)> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("drills").join(file))
+        .expect("a file");
+    let playbook = Playbook::parse(&folder.path().join(file), &text).expect("no faults").playbook;
+    let kind = playbook.metadata().sample.expect("a sample");
+    let made = prepare(&folder.path().join("sample"), kind, now()).await.expect("makes");
+    let database = unpack(&made, NEWEST, &folder.path().join("restored.db")).await;
+    let point = RecoveryPoint {
+        id: NEWEST.into(),
+        time: made.newest,
+        time_source: "file name".into(),
+        location: None,
+        bytes: None,
+        encrypted: None,
+        details: Outputs::new(),
+    };
+    let known = Known::default();
+    let wanted = wanted_baselines(&playbook);
+    let [one] = wanted.as_slice() else { panic!("one baseline: {wanted:?}") };
+    assert_eq!(folder.path().join(one.live().expect("a live database")), made.live);
+    let Source::Sqlite(source) = &one.restore.source else { panic!("a file") };
+    assert_eq!(folder.path().join(source.backup.parent().expect("a folder")), made.backups);
+    let ask = BaselineRequest {
+        step: one.step,
+        check: &one.check.name,
+        fingerprint: one.fingerprint,
+        point: Some(&point),
+        known: &known,
+        progress: &Unseen,
+    };
+    let tables = take_baselines(&[ask], &made.live).await.expect("a baseline").remove(0);
+    assert!(tables.iter().map(|table| table.rows).sum::<u64>() >= 250_000);
+    let baseline = Baseline {
+        taken: now(),
+        source: made.live.display().to_string(),
+        point: NEWEST.into(),
+        point_time: made.newest,
+        by: "test".into(),
+        tables,
+    };
+    let subject = Outputs::from([
+        ("engine".to_owned(), "sqlite".to_owned()),
+        ("path".to_owned(), database.display().to_string()),
+    ]);
+    let mut failed = Vec::new();
+    for step in playbook.steps() {
+        let Action::Verify(verify) = &step.action else { continue };
+        assert!(matches!(verify.subject, Subject::Database(_)));
+        for check in &verify.checks {
+            let request = CheckRequest {
+                run: RunId::new(now(), [0; 10]),
+                step: &step.id,
+                check,
+                login: None,
+                subject: &subject,
+                point: Some(&point),
+                baseline: matches!(check.kind, CheckKind::Fingerprint(_)).then_some(&baseline),
+                folder: folder.path(),
+                declared: now(),
+                known: &known,
+                progress: &Unseen,
+            };
+            let outcome = Checks::new(None).check(&request).await.expect(&check.name);
+            if outcome.status != CheckStatus::Passed {
+                failed.push((check.name.clone(), outcome.details));
+            }
+        }
+    }
+    failed
+}
+
+#[tokio::test]
+async fn the_quick_start_proves_its_backup() {
+    assert_eq!(drill("quickstart.yaml").await, []);
+}
+
+#[tokio::test]
+async fn of_the_corrupted_one_every_row_that_differs_is_named() {
+    let failed = drill("quickstart-corrupted.yaml").await;
+    let [(check, details)] = failed.as_slice() else { panic!("one check fails: {failed:?}") };
+    assert_eq!(check, "every row as in the baseline");
+    let text = details.join("\n");
+    for words in [
+        "customers: 1 row differs (8,000 rows in the baseline, 8,001 here): extra id=900001",
+        "order_lines: 1 row differs",
+        "lost id=",
+        "orders: 1 row differs (40,000 rows in both): changed id=112358",
+    ] {
+        assert!(text.contains(words), "{text}");
+    }
+    assert_eq!(details.len(), 3, "{text}");
 }

@@ -88,7 +88,8 @@ pub async fn take_baseline(
 }
 
 /// Takes baselines on a live SQLite database, all of one moment: in one read transaction. Others may write meanwhile if
-/// the database is in WAL mode, else they wait. It is opened read-only and never changed.
+/// the database is in WAL mode, else they wait. It is opened read-only and never changed. Beside a
+/// database in WAL mode that nobody has open, SQLite leaves its `-shm` and an empty `-wal`, as for any reader.
 pub async fn take_baselines(
     asks: &[BaselineRequest<'_>],
     database: &Path,

@@ -230,11 +230,11 @@ pub(super) async fn check(
         (FingerprintExpect::Baseline, None) => ("a baseline".to_owned(), 1),
     };
     let passed = details.is_empty() && differing == 0;
-    let read = format!("{}, {}", counted(measured.tables.len() as u64, "table"), counted(rows, "row"));
+    let (tables, rows_read) = (counted(measured.tables.len() as u64, "table"), counted(rows, "row"));
     let actual = match (passed, differing) {
-        (true, _) => format!("equal: {read}"),
-        (false, 0) => format!("not proven: {read}"),
-        (false, differing) => format!("{} of {read} differ", grouped(differing)),
+        (true, _) => format!("equal: {tables}, {rows_read}"),
+        (false, 0) => format!("not proven: {tables}, {rows_read}"),
+        (false, differing) => format!("{} of {tables} differ, {rows_read} read", grouped(differing)),
     };
     details.extend(measured.notes);
     let digests = measured

@@ -130,12 +130,14 @@ fn corpus(extension: &str) -> Vec<Vec<u8>> {
     files.into_iter().map(|file| std::fs::read(file).expect("read")).collect()
 }
 
+/// `FIREDRILL_MUTATIONS=100` makes a hundred times as many.
 fn damage(bytes: &[u8], read: fn(&[u8]), seed: u64, rounds: usize) {
+    let times = std::env::var("FIREDRILL_MUTATIONS").ok().and_then(|n| n.parse::<usize>().ok()).unwrap_or(1);
     for end in 0..bytes.len() {
         read(&bytes[..end]);
     }
     let mut numbers = Numbers(seed);
-    for _ in 0..rounds {
+    for _ in 0..rounds * times {
         read(&mutate(bytes, &mut numbers));
     }
 }
@@ -152,6 +154,18 @@ fn damaged_playbooks_are_refused_in_order() {
 #[test]
 fn a_damaged_playbook_with_everything_in_it_is_refused_in_order() {
     damage(super::playbooks::BASE.as_bytes(), playbook, 1, 2000);
+}
+
+#[test]
+fn large_files_of_nothing_right_are_refused_in_time() {
+    let keys: String = (0..10_000).map(|i| format!("key{i}: {i}\n")).collect();
+    let tokens = format!("{{ {} }}", "token: x, ".repeat(10_000));
+    let quotes = "password: \"".repeat(10_000);
+    let steps = format!("steps:\n{}", "  - { id: a, needs: [a, b], run: [x] }\n".repeat(450));
+    let twice: String = (0..10_000).map(|i| format!("key{}: {i}\n", i % 5_000)).collect();
+    for text in [twice, keys, tokens, quotes, steps, "- ".repeat(300_000), "\u{300}".repeat(200_000)] {
+        playbook(text.as_bytes());
+    }
 }
 
 #[test]

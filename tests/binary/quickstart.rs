@@ -8,7 +8,7 @@ fn the_quick_start_passes_and_leaves_nothing() {
     let playbook = firedrill.example("quickstart.yaml");
     let ran = firedrill.run(&["run", playbook.to_str().expect("utf-8"), "--report", "report.html"]);
     assert_eq!(ran.code, 0, "{ran}");
-    for word in ["passed", "RTA", "RPA", "clean"] {
+    for word in ["PASSED", "RTA", "RPA", "observed gone"] {
         assert!(ran.stdout.contains(word), "`{word}` is missing: {ran}");
     }
     assert_eq!(firedrill.left(), Vec::<String>::new());

@@ -1,8 +1,9 @@
 //! The keys of a map: which may, must and can't be there.
 
-use super::{Context, Note, Read, Reader, duplicate};
+use super::{Context, Note, Read, Reader, duplicate, earlier};
 use crate::document::{Severity, Span, node::Entry, words};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 /// The keys of a map.
 pub(crate) struct Fields<'r, 'a> {
@@ -50,12 +51,17 @@ impl<'r, 'a> Fields<'r, 'a> {
         self.find(key).is_some()
     }
 
+    /// The keys that may be there and are not.
+    fn unused(&self) -> Vec<&'static str> {
+        self.known.iter().copied().filter(|word| !self.has(word)).collect()
+    }
+
     /// Whether a key that nothing asked for was likely meant to be this one.
     pub(crate) fn misspelt(&self, key: &'static str) -> bool {
-        let unused = || self.known.iter().copied().filter(|word| !self.has(word));
+        let unused = self.unused();
         let unknown = |entry: &&Entry| !self.known.contains(&entry.key.as_str());
         let mut strays = self.entries.unwrap_or_default().iter().filter(unknown);
-        strays.any(|entry| words::nearest(&entry.key, unused()) == Some(key))
+        strays.any(|entry| words::nearest(&entry.key, unused.iter().copied()) == Some(key))
     }
 
     /// Where the key is, or the map.
@@ -173,16 +179,20 @@ impl<'r, 'a> Fields<'r, 'a> {
     /// Notes what was not asked for and what is missing. Gives the description, and whether anything was wrong.
     pub(super) fn end(mut self) -> (Value, bool) {
         let entries = self.entries.unwrap_or_default();
-        for (i, entry) in entries.iter().enumerate() {
+        let mut seen = HashMap::new();
+        // Worked out once: a file of nothing but unknown keys must not be gone through for each of them.
+        let unused = self.unused();
+        for entry in entries {
+            let first = earlier(&mut seen, entry);
             if self.known.contains(&entry.key.as_str()) {
-                if let Some(first) = entries[..i].iter().find(|earlier| earlier.key == entry.key) {
+                if let Some(first) = first {
                     duplicate(self.cx, entry, first);
                     self.failed = true;
                 }
                 continue;
             }
             self.failed = true;
-            let (message, help) = self.unknown(&entry.key);
+            let (message, help) = self.unknown(&entry.key, &unused);
             self.cx.faults.error(entry.span, message, Some(&help));
         }
         self.failed |= !self.missing.is_empty();
@@ -211,19 +221,18 @@ impl<'r, 'a> Fields<'r, 'a> {
 
     /// The message for a key that nothing asked for. A missing key that it was likely meant to be is not
     /// reported beside it.
-    fn unknown(&mut self, key: &str) -> (String, String) {
+    fn unknown(&mut self, key: &str, unused: &[&'static str]) -> (String, String) {
         let message = format!("{} has no key {}", self.what, words::quoted(key));
         if key == "<<" {
             return (message, "merge keys are not read: write the keys out".to_owned());
         }
-        if let Some(word) = words::nearest(key, self.known.iter().copied().filter(|word| !self.has(word))) {
+        if let Some(word) = words::nearest(key, unused.iter().copied()) {
             self.missing.retain(|(keys, ..)| !keys.contains(&word));
             return (message, format!("did you mean `{word}`?"));
         }
-        let rest: Vec<&str> = self.known.iter().copied().filter(|word| !self.has(word)).collect();
-        let help = match rest.is_empty() {
+        let help = match unused.is_empty() {
             true => "leave it out".to_owned(),
-            false => format!("it may have {}", words::list(rest, "and")),
+            false => format!("it may have {}", words::list(unused.iter().copied(), "and")),
         };
         (message, help)
     }

@@ -23,6 +23,7 @@ use super::{
     words,
 };
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 /// What reading a whole file gathers.
 pub(crate) struct Context {
@@ -377,8 +378,9 @@ impl<'a> Reader<'a> {
             return None;
         };
         let mut whole = Some(Vec::with_capacity(entries.len()));
-        for (i, entry) in entries.iter().enumerate() {
-            if let Some(first) = entries[..i].iter().find(|earlier| earlier.key == entry.key) {
+        let mut seen = HashMap::new();
+        for entry in entries {
+            if let Some(first) = earlier(&mut seen, entry) {
                 duplicate(self.cx, entry, first);
                 whole = None;
                 continue;
@@ -416,6 +418,12 @@ impl<'a> Reader<'a> {
         }
         if failed { None } else { value }
     }
+}
+
+/// The first entry with the same key, if this is not it.
+fn earlier<'a>(seen: &mut HashMap<&'a str, &'a Entry>, entry: &'a Entry) -> Option<&'a Entry> {
+    let first = *seen.entry(entry.key.as_str()).or_insert(entry);
+    (!std::ptr::eq(first, entry)).then_some(first)
 }
 
 fn duplicate(cx: &mut Context, entry: &Entry, first: &Entry) {

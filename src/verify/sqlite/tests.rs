@@ -214,7 +214,7 @@ async fn rows_that_differ_are_named_by_primary_key() {
         "customers: 1 row differs (500 rows in both): changed id=7\n\
          orders: 4 rows differ (5,000 rows in both): changed id=12, id=4711; lost id=99; extra id=120001"
     );
-    assert_eq!(outcome.actual, "2 of 2 tables, 5,500 rows differ");
+    assert_eq!(outcome.actual, "2 of 2 tables differ, 5,500 rows read");
 }
 
 #[tokio::test]
@@ -590,6 +590,10 @@ async fn a_log_beside_the_file_is_read() {
     writer.close().await.expect("closes");
     assert!(passed(&shop.query(count, Expectation::Equals(json!(10))).await.expect("runs")));
     assert_eq!(shop.files(), ["a b%#?.db"], "a file in WAL mode is read without making a log");
+    let before = std::fs::read(&shop.path).expect("reads");
+    let prints = shop.baseline(&tables(&["orders"])).await.expect("a baseline");
+    assert_eq!(prints[0].rows, 10);
+    assert!(std::fs::read(&shop.path).expect("reads") == before, "the live file is as it was");
 }
 
 #[tokio::test]
