@@ -489,3 +489,21 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn an_absence_counts_only_after_time_that_really_passed() {
+    let ended = Drill::simple().run();
+    let accepted = ended.position(|event| matches!(event, Event::ReleaseAccepted { .. }));
+    let before = fold(&ended.entries[..=accepted]).expect("legal");
+    let Event::ReleaseAccepted { claim, .. } = &ended.entries[accepted].event else { panic!("a removal") };
+    let at = before.last() + Period::from_secs(7200);
+    let after = |event: Event| {
+        let entry = Entry { seq: before.entries() + 1, at, event };
+        next(before.clone(), &entry).expect("legal").claim(claim).expect("known").absence_counts_from()
+    };
+    let settled = before.claim(claim).expect("known").absence_counts_from();
+    let anew = Some(at + Period::from_secs(5));
+    assert_eq!(after(Event::ClockStepped { millis: -7_200_000 }), settled);
+    assert_eq!(after(Event::ClockStepped { millis: 7_200_000 }), anew);
+    assert_eq!(after(Event::Resumed { by: "me@host".to_owned(), version: "0".to_owned() }), anew);
+}
