@@ -89,7 +89,7 @@ impl View {
             let bar = shown
                 .lines
                 .entry(step.id().clone())
-                .or_insert_with(|| self.bar("  {spinner} {prefix:<18!} {msg}"));
+                .or_insert_with(|| self.bar("  {spinner} {prefix:<18!} {wide_msg}"));
             bar.set_prefix(step.id().to_string());
             let (text, settled) = standing(state, step.id());
             if settled {
@@ -98,7 +98,7 @@ impl View {
                     StepStatus::Failed => "✘",
                     _ => "–",
                 };
-                bar.set_style(style(&format!("  {mark} {{prefix:<18!}} {{msg}}")));
+                bar.set_style(style(&format!("  {mark} {{prefix:<18!}} {{wide_msg}}")));
             }
             bar.set_message(text);
         }
