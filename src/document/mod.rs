@@ -6,7 +6,7 @@
 //!                └────────────────── Faults <──────────────────────┘
 //! ```
 //!
-//! Serde stops at the first fault. Here the text becomes a tree first, and [`read`] goes through all of it,
+//! Serde stops at the first fault. Here the text becomes a tree first, and `read` goes through all of it,
 //! noting faults and carrying on. The same reading code, run without a tree, describes what it accepts: the
 //! JSON Schema can't say anything else than what is read.
 
