@@ -1,7 +1,6 @@
 //! The integration tests, in one binary: linking twenty costs more than running them.
 #![expect(
     clippy::expect_used,
-    clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,
     clippy::disallowed_methods,

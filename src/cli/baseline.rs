@@ -89,8 +89,8 @@ pub(super) async fn prepare_sample(
 }
 
 async fn make_sample(playbook: &Playbook, kind: Sample) -> Result<(), Failure> {
-    let folder = playbook.folder();
-    let made = sample::prepare(folder, kind, SystemClock::wall())
+    let folder = playbook.folder().join("sample");
+    let made = sample::prepare(&folder, kind, SystemClock::wall())
         .await
         .map_err(|error| Failure::Surroundings(format!("making the sample database: {error}")))?;
     if made.made {

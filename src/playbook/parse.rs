@@ -221,7 +221,11 @@ fn objectives(r: &mut Reader<'_>) -> Option<Objectives> {
     r.fields("`objectives`", |m| {
         let rto = m.opt("rto", "The recovery time objective: how soon it works again.", values::duration);
         let rpo = m.opt("rpo", "The recovery point objective: how much may be lost.", values::duration);
-        Some(Objectives { rto, rpo })
+        let objectives = Objectives { rto, rpo };
+        if objectives == Objectives::default() && !m.has("rto") && !m.has("rpo") {
+            m.error("", "`objectives` promises nothing", "add `rto`, `rpo` or both");
+        }
+        Some(objectives)
     })
 }
 

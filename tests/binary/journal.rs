@@ -81,6 +81,37 @@ fn a_full_disk_in_the_middle_ends_in_exit_6_and_the_run_goes_on_later() {
     assert_eq!(firedrill.left(), Vec::<String>::new());
 }
 
+/// The script in docs/journal.md, as an auditor would use it.
+#[test]
+fn the_documented_script_verifies_the_chain_without_firedrill() {
+    let firedrill = Firedrill::new();
+    let playbook = firedrill.write("drill.yaml", &by_commands("plain", "true", ""));
+    let run = firedrill.json(&["run", playbook.to_str().expect("utf-8"), "-q", "--format", "json"]);
+    let docs = include_str!("../../docs/journal.md");
+    let script =
+        docs.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a script");
+    firedrill.write("verify.py", script);
+    let verify = || {
+        let mut python = std::process::Command::new("python3");
+        super::Ran::from(
+            python
+                .args(["verify.py", "data/firedrill.db"])
+                .current_dir(firedrill.path())
+                .output()
+                .expect("python3"),
+        )
+    };
+    let whole = verify();
+    assert_eq!(whole.code, 0, "{whole}");
+    assert!(whole.stdout.contains(run["head"].as_str().expect("the head is in the report")), "{whole}");
+    for trigger in triggers(&firedrill) {
+        sql(&firedrill, &format!("drop trigger {trigger}"));
+    }
+    sql(&firedrill, "update events set at_ms = at_ms + 1 where seq = 3");
+    let altered = verify();
+    assert!(altered.stderr.contains("broken at entry 3"), "{altered}");
+}
+
 fn sql(firedrill: &Firedrill, text: &str) -> Vec<String> {
     use sqlx::{Connection, Row};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -52,7 +52,7 @@ fn make_sunny(scenario: &mut Scenario) {
                     check.baseline = check.baseline.map(|_| true);
                 }
             }
-            Does::Approve { answer, .. } => *answer = Answer { after: Some(30_000), approved: true },
+            Does::Approve { answer, .. } => *answer = Answer { after: Some(5_000), approved: true },
             Does::Run(command) => command.exit = 0,
         }
     }
@@ -63,24 +63,24 @@ fn any(seed: u64) -> Scenario {
     let day = *rng.pick(&[Day::Calm, Day::Breezy, Day::Breezy, Day::Stormy]);
     let mut scenario = Scenario::calm(steps(&mut rng, day));
     scenario.seed = seed;
-    scenario.rto = some(&mut rng, 700, MINUTE / 2, 8 * MINUTE);
+    scenario.rto = some(&mut rng, 700, MINUTE / 2, 5 * MINUTE);
     scenario.rpo = some(&mut rng, 1000, HOUR / 2, 30 * HOUR).filter(|_| scenario.rto.is_some());
-    scenario.max_duration = rng.between(MINUTE, 15 * MINUTE);
-    scenario.keep_on_failure = some(&mut rng, 250, MINUTE / 2, 3 * MINUTE);
-    scenario.teardown = rng.between(5, 15) * MINUTE;
+    scenario.max_duration = rng.between(MINUTE / 2, 6 * MINUTE);
+    scenario.keep_on_failure = some(&mut rng, 250, MINUTE / 6, MINUTE);
+    scenario.teardown = rng.between(4, 6) * MINUTE;
     scenario.weather = weather(&mut rng, day);
-    scenario.down = rng.between(0, 60_000);
+    scenario.down = rng.between(0, 40_000);
     if rng.permille(100) {
-        scenario.abort_at = Some(rng.between(0, 3 * MINUTE));
+        scenario.abort_at = Some(rng.between(0, 2 * MINUTE));
     }
     if day != Day::Calm {
         let deaths = rng.between(0, 3);
-        scenario.deaths = (0..deaths).map(|_| rng.between(0, 4 * MINUTE)).collect();
+        scenario.deaths = (0..deaths).map(|_| rng.between(0, 2 * MINUTE)).collect();
         if rng.permille(250) {
             let span = if rng.permille(500) { 2_000 } else { 2 * HOUR };
             let by =
                 i64::try_from(rng.between(0, 2 * span)).expect("fits") - i64::try_from(span).expect("fits");
-            scenario.jumps = vec![(rng.between(1, 4 * MINUTE), by)];
+            scenario.jumps = vec![(rng.between(1, 2 * MINUTE), by)];
         }
     }
     if rng.permille(100) {
@@ -131,7 +131,9 @@ fn weather(rng: &mut Rng, day: Day) -> Weather {
 }
 
 fn steps(rng: &mut Rng, day: Day) -> Vec<StepSpec> {
-    let count = rng.between(1, 12);
+    // Small playbooks are run faster, and most faults need no large one.
+    let most = if rng.permille(700) { 4 } else { 12 };
+    let count = rng.between(1, most);
     let mut steps: Vec<StepSpec> = Vec::new();
     let mut restores: Vec<String> = Vec::new();
     for n in 0..count {
@@ -155,7 +157,7 @@ fn steps(rng: &mut Rng, day: Day) -> Vec<StepSpec> {
             8 => approve(rng),
             _ => {
                 let exit = i32::from(rng.permille(80));
-                Does::Run(CommandTruth { exit, takes: rng.between(0, 30_000) })
+                Does::Run(CommandTruth { exit, takes: rng.between(0, 10_000) })
             }
         };
         if matches!(does, Does::Restore(_)) {
@@ -202,13 +204,13 @@ fn restore(rng: &mut Rng, day: Day) -> RestoreSpec {
 }
 
 fn link(rng: &mut Rng, day: Day, kind: &'static str) -> LinkSpec {
-    let mut link = LinkSpec::calm(kind, rng.between(0, 30_000));
+    let mut link = LinkSpec::calm(kind, rng.between(0, 15_000));
     if rng.permille(50) {
-        link.ready_after = rng.between(0, 10 * MINUTE);
+        link.ready_after = rng.between(0, 5 * MINUTE);
     }
-    link.settle = rng.between(2, 30) * 1000;
-    link.delete_takes = rng.between(0, 20_000);
-    link.hydrates_after = some(rng, 300, 0, 2 * MINUTE);
+    link.settle = rng.between(2, 20) * 1000;
+    link.delete_takes = rng.between(0, 10_000);
+    link.hydrates_after = some(rng, 300, 0, MINUTE);
     if day == Day::Calm {
         return link;
     }
@@ -232,7 +234,7 @@ fn verify(rng: &mut Rng, day: Day, of: &str) -> Does {
     let checks = (0..rng.between(1, 5)).map(|n| {
         let mut check = CheckSpec::new(&format!("c{n}"));
         check.required = !rng.permille(200);
-        check.takes = rng.between(0, 20_000);
+        check.takes = rng.between(0, 6_000);
         check.judged = *rng.pick(&[Judged::ByData, Judged::ByData, Judged::ByData, Judged::Always]);
         if rng.permille(30) {
             check.judged = Judged::Never;
@@ -256,7 +258,7 @@ fn verify(rng: &mut Rng, day: Day, of: &str) -> Does {
 }
 
 fn approve(rng: &mut Rng) -> Does {
-    let after = if rng.permille(100) { None } else { Some(rng.between(0, MINUTE)) };
+    let after = if rng.permille(100) { None } else { Some(rng.between(0, MINUTE / 2)) };
     let answer = Answer { after, approved: !rng.permille(80) };
-    Does::Approve { timeout: some(rng, 700, MINUTE / 2, 3 * MINUTE), answer }
+    Does::Approve { timeout: some(rng, 700, MINUTE / 3, 2 * MINUTE), answer }
 }

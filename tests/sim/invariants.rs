@@ -20,7 +20,8 @@ use super::{
     truth::Truth,
 };
 use firedrill::{
-    drill::{ClaimStage, Event, RunState, StepStatus, Teardown, Verdict, fold},
+    drill::{ClaimStage, Event, FaultClass, RunState, StepStatus, Teardown, Verdict, fold},
+    error::Exit,
     ids::ClaimId,
 };
 
@@ -36,10 +37,12 @@ pub fn check(sim: &Sim) {
             }
             world(sim, &state, &mut wrong);
             leaks(sim, &state, &mut wrong);
+            answers(sim, &mut wrong);
             let truth = &sim.hub.lock().truth;
             match state.finished() {
                 None => wrong.push("the run is not over".to_owned()),
                 Some((verdict, teardown)) => {
+                    exit_code(verdict, teardown, &mut wrong);
                     if (teardown == Teardown::Clean) != (state.leaked() == 0) {
                         wrong.push(format!("teardown is {teardown}, with {} leaked", state.leaked()));
                     }
@@ -49,6 +52,15 @@ pub fn check(sim: &Sim) {
         }
     }
     sim.hub.lock().violations.extend(wrong);
+}
+
+/// What a script sees: 0 only for a clean pass, 5 whenever something may be left.
+fn exit_code(verdict: Verdict, teardown: Teardown, wrong: &mut Vec<String>) {
+    let exit = Exit::of(verdict, teardown);
+    let clean_pass = verdict == Verdict::Passed && teardown == Teardown::Clean;
+    if (exit == Exit::Passed) != clean_pass || (exit == Exit::Leaked) != (teardown != Teardown::Clean) {
+        wrong.push(format!("{verdict}, {teardown} exits with {exit:?}"));
+    }
 }
 
 fn world(sim: &Sim, state: &RunState, wrong: &mut Vec<String>) {
@@ -76,6 +88,23 @@ fn leaks(sim: &Sim, state: &RunState, wrong: &mut Vec<String>) {
         let forbidden = sim.hub.lock().truth.no_removal.contains(claim.id());
         if !forbidden && tried_for(sim, claim.id()) < sim.scenario.teardown {
             wrong.push(format!("claim {} was given up without cause", claim.id()));
+        }
+    }
+}
+
+/// Whoever answers in time is not told that nobody answered. Where processes died or the journal was busy, an
+/// answer may come to light too late.
+fn answers(sim: &Sim, wrong: &mut Vec<String>) {
+    let truth = &sim.hub.lock().truth;
+    if truth.deaths > 0 || sim.scenario.weather.busy > 0 {
+        return;
+    }
+    let journal = sim.journal.lock();
+    for (entry, at) in journal.entries.iter().zip(&journal.times) {
+        let Event::AttemptFailed { step, fault, .. } = &entry.event else { continue };
+        let answered = truth.answered.get(step);
+        if fault.class == FaultClass::Timeout && answered.is_some_and(|answered| answered + 5_000 < *at) {
+            wrong.push(format!("step {step} failed for want of an answer, which was given"));
         }
     }
 }

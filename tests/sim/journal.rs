@@ -28,6 +28,8 @@ pub struct SimJournal {
 pub struct Stored {
     run: Option<(RunId, PlaybookText)>,
     pub entries: Vec<Entry>,
+    /// The true time of each.
+    pub times: Vec<u64>,
     pub folded: Option<RunState>,
     token: u64,
     holder: Option<(String, u64)>,
@@ -123,6 +125,7 @@ impl SimJournal {
                 _ => {}
             }
             state.entries.push(entry.clone());
+            state.times.push(now);
         }
     }
 }

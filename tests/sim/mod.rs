@@ -13,6 +13,7 @@ mod clock;
 mod cloud;
 mod commands;
 mod crash_sweep;
+mod fault_sweep;
 mod generate;
 mod hub;
 mod invariants;

@@ -69,7 +69,7 @@ pub fn kept_on_failure() -> Scenario {
 }
 
 pub fn leaked() -> Scenario {
-    let mut scenario = chain_of_three();
+    let mut scenario = Scenario { teardown: 300_000, ..chain_of_three() };
     if let Does::Restore(restore) = &mut scenario.steps[0].does {
         restore.chain[2].stripped_after = Some(1_000);
     }

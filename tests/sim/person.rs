@@ -5,7 +5,7 @@ use firedrill::{
     ids::StepId,
     ports::{Ask, Request},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a person does when asked.
 #[derive(Debug, Clone)]
@@ -23,17 +23,19 @@ pub struct Person {
     abort_at: Option<u64>,
     /// Requests that fit nothing: answers to steps that did not ask, at a true time.
     noise: Vec<(u64, StepId)>,
+    asked: BTreeSet<StepId>,
     due: Vec<(u64, Ask)>,
     made: Vec<Request>,
 }
 
 impl Person {
     pub fn new(answers: BTreeMap<StepId, Answer>, abort_at: Option<u64>, noise: Vec<(u64, StepId)>) -> Self {
-        Self { answers, abort_at, noise, due: Vec::new(), made: Vec::new() }
+        Self { answers, abort_at, noise, asked: BTreeSet::new(), due: Vec::new(), made: Vec::new() }
     }
 
     /// A step asks now.
     pub fn asked(&mut self, step: &StepId, now: u64) {
+        self.asked.insert(step.clone());
         let Some(Answer { after: Some(after), approved }) = self.answers.get(step) else { return };
         let ask = Ask::Answer { step: step.clone(), approved: *approved, note: None };
         self.due.push((now + after, ask));
@@ -52,6 +54,11 @@ impl Person {
         }
         self.due.sort_by_key(|(at, _)| *at);
         for (at, ask) in self.due.extract_if(.., |(at, _)| *at <= now) {
+            if let Ask::Answer { step, .. } = &ask
+                && self.asked.contains(step)
+            {
+                hub.lock().truth.answered.entry(step.clone()).or_insert(at);
+            }
             match &ask {
                 Ask::Abort { .. } => hub.lock().truth.abort_asked = true,
                 Ask::Answer { step, approved: true, .. } => {

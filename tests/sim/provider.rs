@@ -71,7 +71,10 @@ impl SimProvider {
             inner.mutations += 1;
             inner.mutations
         };
-        let mishap = self.hub.mishap();
+        let mishap = match self.scenario.mishaps.get(&nth) {
+            Some(planned) => *planned,
+            None => self.hub.mishap(),
+        };
         self.hub.log(|| format!("api {effect} (call {nth}, {mishap:?})"));
         self.hub.trap(Trap::BeforeEffect(nth)).await;
         let mut flight = Flight { cloud: &self.cloud, hub: &self.hub, effect: Some(effect.clone()) };

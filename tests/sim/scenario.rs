@@ -2,7 +2,7 @@
 
 use super::{
     cloud::{LinkSpec, scratch},
-    hub::{EPOCH, Weather},
+    hub::{EPOCH, Mishap, Weather},
     person::Answer,
 };
 use firedrill::{drill::Scope, ids::StepId, time::Timestamp};
@@ -20,6 +20,8 @@ pub struct Scenario {
     /// How long teardown may try before it gives a claim up.
     pub teardown: u64,
     pub weather: Weather,
+    /// What befalls the so-many-th call that changes something.
+    pub mishaps: BTreeMap<u64, Mishap>,
     /// Steps of the wall clock: true time, and by how much.
     pub jumps: Vec<(u64, i64)>,
     /// Process deaths at these true times.
@@ -157,6 +159,7 @@ impl Scenario {
             keep_on_failure: None,
             teardown: HOUR,
             weather: Weather::default(),
+            mishaps: BTreeMap::new(),
             jumps: Vec::new(),
             deaths: Vec::new(),
             down: 5_000,

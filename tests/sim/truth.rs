@@ -14,6 +14,8 @@ pub struct Truth {
     pub said_ready: BTreeMap<ClaimId, u64>,
     /// Approvals that a person really gave.
     pub approved: BTreeSet<StepId>,
+    /// When a person answered a question that had been asked.
+    pub answered: BTreeMap<StepId, u64>,
     /// A person really asked for an abort.
     pub abort_asked: bool,
     /// How often a claim's resource was made, requests that landed late left out.
