@@ -12,10 +12,13 @@
 //! nothing is owed. What the commands make elsewhere is theirs to remove; see `docs/command-source.md`.
 
 use super::{
-    claim_name, contract,
+    claim_name,
+    command_env::{Files, claim_env, request_env},
+    contract,
     contract::{Acquired, State},
+    disk::{cant, exists, read_json, write_json, write_whole},
     pace,
-    place::{Found, Place, cant, owned, write_whole},
+    place::{Found, Place, owned},
     scratch::{Scratch, real, refused},
 };
 use crate::{
@@ -26,17 +29,12 @@ use crate::{
         AcquireRequest, Known, Observation, Owned, Preflight, Provider, Receipts, ReleaseRequest,
         RestoreRequest, Tick,
     },
-    process::{Allowed, Captured, Exit, Finished, OnLine, Prepared, Runner, Secrets, variable_name},
+    process::{Allowed, Captured, Exit, Finished, OnLine, Prepared, Runner, Secrets},
     time::Period,
 };
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use serde::de::DeserializeOwned;
-use std::{
-    fs, io,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, os::unix::fs::DirBuilderExt, path::Path};
 
 /// The one link of the chain.
 const KIND: &str = "command";
@@ -193,22 +191,6 @@ impl Commands {
         // Read and forgotten: a secret that is missing is found before anything is made.
         prepared.invocation()?;
         Ok(prepared)
-    }
-}
-
-/// Where firedrill keeps its own files in the claim's folder.
-struct Files {
-    command: PathBuf,
-    outputs: PathBuf,
-    released: PathBuf,
-    data: PathBuf,
-}
-
-impl Files {
-    fn of(place: &Place) -> Self {
-        let [command, outputs, released, data] =
-            ["command.json", "outputs.json", "released", "data"].map(|name| place.live.join(name));
-        Self { command, outputs, released, data }
     }
 }
 
@@ -415,39 +397,6 @@ fn commands(source: &CommandSource) -> impl Iterator<Item = (&'static str, &Comm
     always.into_iter().chain(source.observe.iter().map(|observe| ("observe", observe)))
 }
 
-fn request_env(ask: &RestoreRequest<'_>) -> Vec<(String, String)> {
-    [
-        ("FIREDRILL_RUN", ask.run.to_string()),
-        ("FIREDRILL_STEP", ask.step.to_string()),
-        ("FIREDRILL_ATTEMPT", ask.attempt.to_string()),
-        ("FIREDRILL_DECLARED", ask.declared.to_string()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
-}
-
-fn claim_env(
-    ask: &RestoreRequest<'_>,
-    claim: &Claim,
-    point: &RecoveryPoint,
-    files: &Files,
-) -> Vec<(String, String)> {
-    let mut env = request_env(ask);
-    let more = [
-        ("FIREDRILL_ATTEMPT", claim.attempt.to_string()),
-        ("FIREDRILL_CLAIM", claim.link.name.clone()),
-        ("FIREDRILL_POINT_ID", point.id.clone()),
-        ("FIREDRILL_POINT_TIME", point.time.to_string()),
-        ("FIREDRILL_POINT_LOCATION", point.location.clone().unwrap_or_default()),
-        ("FIREDRILL_EXPIRES", claim.expires.to_string()),
-        ("FIREDRILL_SCRATCH", files.data.display().to_string()),
-    ];
-    env.extend(more.map(|(name, value)| (name.to_owned(), value)));
-    let details = point.details.iter();
-    env.extend(details.map(|(key, value)| (variable_name(&format!("point_detail_{key}")), value.clone())));
-    env
-}
-
 /// The whole output, or why it is not the whole.
 fn whole(output: &Captured) -> Result<&str, String> {
     if output.truncated {
@@ -462,23 +411,4 @@ fn unreadable(what: &str, why: &str) -> Fault {
 
 fn some(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
-}
-
-fn exists(path: &Path) -> Result<bool, Fault> {
-    fs::exists(path).map_err(|error| cant("look at", path, &error))
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Fault> {
-    match fs::read(path) {
-        Ok(bytes) => {
-            serde_json::from_slice(&bytes).map(Some).map_err(|error| cant("read", path, &error.into()))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(cant("read", path, &error)),
-    }
-}
-
-fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Fault> {
-    let bytes = serde_json::to_vec_pretty(value).map_err(|error| cant("write", path, &error.into()))?;
-    write_whole(path, &bytes).map_err(|error| cant("write", path, &error))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     backup_file::{Identity, MAGIC, Packing},
-    place::cant,
+    disk::cant,
 };
 use crate::{
     drill::{Fault, FaultClass},

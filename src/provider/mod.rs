@@ -7,8 +7,10 @@
 
 mod backup_file;
 mod command;
+mod command_env;
 mod contract;
 mod copy;
+mod disk;
 mod file_time;
 mod place;
 mod scratch;

@@ -11,8 +11,9 @@ use super::{
     backup_file::{self, Identity},
     claim_name,
     copy::unpack,
+    disk::{cant, sync_folder, write_whole},
     pace,
-    place::{Found, Place, cant, owned, sync_folder, write_whole},
+    place::{Found, Place, owned},
     scratch::{Scratch, real, refused},
 };
 use crate::{
