@@ -27,7 +27,12 @@ impl Context {
                 let kind = kind_of(&check.kind);
                 let work = self.make_check(&step, &check, login.as_ref(), &given, point.as_ref());
                 // The verifier stops its own statement; this is for one that can't.
-                let limit = check.timeout.map(|timeout| timeout + Period::from_secs(5));
+                let patience = match &check.kind {
+                    // Asked again and again: the timeout is that of one request.
+                    CheckKind::Http(http) => http.within.unwrap_or_default(),
+                    _ => Period::ZERO,
+                };
+                let limit = check.timeout.map(|timeout| timeout + patience + Period::from_secs(5));
                 let result = match limit {
                     None => work.await,
                     Some(limit) => tokio::select! {
@@ -81,9 +86,18 @@ impl Context {
                     check: check.name.clone(),
                     point: point.id.clone(),
                 };
-                self.ports.journal.baseline(&key).await.map_err(|error| {
-                    Fault::new(FaultClass::Surroundings, format!("the baseline could not be read: {error}"))
-                })?
+                self.ports
+                    .journal
+                    .baseline(&key)
+                    .await
+                    .map_err(|error| {
+                        Fault::new(
+                            FaultClass::Surroundings,
+                            format!("the baseline could not be read: {error}"),
+                        )
+                    })?
+                    // A backup that was overwritten in place keeps its id: its moment must be the same too.
+                    .filter(|baseline| baseline.point_time == point.time)
             }
         };
         let ask = CheckRequest {

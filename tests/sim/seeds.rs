@@ -44,6 +44,7 @@ fn one(seed: u64, tally: &Mutex<Tally>) {
     let sunny = generate::is_sunny(seed);
     let result = catch_unwind(AssertUnwindSafe(|| run(scenario, None, false)));
     let tally = &mut *tally.lock().expect("not poisoned");
+    let failed = tally.failures.len();
     match result {
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
@@ -65,6 +66,10 @@ fn one(seed: u64, tally: &Mutex<Tally>) {
             tally.processes += u64::from(ran.processes);
             tally.entries += ran.entries.len() as u64;
         }
+    }
+    // At once: a million seeds take a while.
+    if tally.failures.len() > failed {
+        eprintln!("{}", replay(seed));
     }
 }
 
