@@ -3,10 +3,11 @@
 use crate::{
     config::Config,
     drill::{ClaimStage, fold},
-    engine::Engine,
+    engine::{Engine, EngineError},
     error::Failure,
     ids::RunId,
     journal::{Mode, RunFilter, SqliteJournal},
+    metrics::{RunSummary, summarise},
     playbook::{Playbook, SourceKind},
     ports::{Journal, Observer, Ports, Provider},
     process::{Allowed, Runner, StepCommands},
@@ -104,6 +105,14 @@ impl App {
             ))
         })?;
         Ok(checked.playbook)
+    }
+
+    /// A run as everything that people read of it shows it, with the head of its chain.
+    pub async fn summary(&self, run: RunId) -> Result<RunSummary, Failure> {
+        let entries = self.journal.entries(run).await?;
+        let summary = summarise(&entries, SystemClock::wall())
+            .map_err(|illegal| EngineError::Illegal { run, illegal })?;
+        Ok(summary.with_head(Some(self.journal.head(run).await?)))
     }
 
     /// The runs that are not over, the oldest first.

@@ -2,12 +2,9 @@
 
 use super::{args::ReportFormat, context::Context, say};
 use crate::{
-    engine::EngineError,
     error::{Exit, Failure},
-    metrics::{RunSummary, summarise},
-    ports::Journal,
+    metrics::RunSummary,
     report::{self, Format},
-    time::SystemClock,
 };
 use std::path::{Path, PathBuf};
 
@@ -23,10 +20,7 @@ pub(super) async fn report(
         Failure::Invalid(format!("there is no run {run}: this data directory has no journal"))
     })?;
     let run = app.journal().find_run(run).await?;
-    let entries = app.journal().entries(run).await?;
-    let summary = summarise(&entries, SystemClock::wall())
-        .map_err(|illegal| EngineError::Illegal { run, illegal })?
-        .with_head(Some(app.journal().head(run).await?));
+    let summary = app.summary(run).await?;
     let format = match format {
         ReportFormat::Html => Format::Html,
         ReportFormat::Md => Format::Markdown,

@@ -2,12 +2,9 @@
 
 use super::{args::Format, context::Context, words};
 use crate::{
-    engine::EngineError,
     error::{Exit, Failure},
-    metrics::summarise,
     ports::Journal,
     report::text,
-    time::SystemClock,
 };
 
 pub(super) async fn show(
@@ -20,8 +17,8 @@ pub(super) async fn show(
         Failure::Invalid(format!("there is no run {run}: this data directory has no journal"))
     })?;
     let run = app.journal().find_run(run).await?;
-    let entries = app.journal().entries(run).await?;
     if events {
+        let entries = app.journal().entries(run).await?;
         return match format {
             Format::Human => {
                 let declared =
@@ -40,9 +37,7 @@ pub(super) async fn show(
             }
         };
     }
-    let summary = summarise(&entries, SystemClock::wall())
-        .map_err(|illegal| EngineError::Illegal { run, illegal })?
-        .with_head(Some(app.journal().head(run).await?));
+    let summary = app.summary(run).await?;
     match format {
         Format::Human => super::print(&text(&summary, context.style())),
         Format::Json | Format::Ndjson => super::print(&format!("{}\n", super::pretty(&summary))),

@@ -64,7 +64,7 @@ impl Context {
     }
 
     /// What `work` gives, or a timeout.
-    async fn within<T>(
+    pub(super) async fn within<T>(
         &self,
         limit: Period,
         what: &str,

@@ -35,13 +35,7 @@ impl Context {
                 let limit = check.timeout.map(|timeout| timeout + patience + Period::from_secs(5));
                 let result = match limit {
                     None => work.await,
-                    Some(limit) => tokio::select! {
-                        biased;
-                        result = work => result,
-                        () = self.ports.clock.sleep(limit) => {
-                            Err(Fault::new(FaultClass::Timeout, format!("it took longer than {limit}")))
-                        }
-                    },
+                    Some(limit) => self.within(limit, "it", work).await,
                 };
                 result.unwrap_or_else(|fault| could_not(kind, fault))
             }

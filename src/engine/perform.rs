@@ -64,7 +64,8 @@ pub(super) fn begin(
     let context = Context {
         ports: ports.clone(),
         playbook: Arc::clone(playbook),
-        known: known(state),
+        // Looks are by far the most frequent, and need nothing of what earlier steps gave.
+        known: if matches!(key, Key::Observe(..)) { Known::default() } else { known(state) },
         declared: state.declared(),
         run: state.declaration().run,
     };

@@ -12,7 +12,6 @@
 //! nothing is owed. What the commands make elsewhere is theirs to remove; see `docs/command-source.md`.
 
 use super::{
-    claim_name,
     command_env::{Files, claim_env, request_env},
     contract,
     contract::{Acquired, State},
@@ -240,16 +239,8 @@ impl Provider for Commands {
     }
 
     fn chain(&self, ask: &RestoreRequest<'_>, point: &RecoveryPoint) -> Result<Vec<Link>, Fault> {
-        let root = self.scratch.root(ask)?;
-        let name = claim_name(ask.run, ask.step, ask.attempt);
-        let params = [("path", root.join(&name).display().to_string()), ("point_id", point.id.clone())];
-        Ok(vec![Link {
-            kind: KIND.to_owned(),
-            scope: Scope::Folder(root.display().to_string()),
-            name,
-            params: params.map(|(key, value)| (key.to_owned(), value)).into(),
-            settle: Period::ZERO,
-        }])
+        let params = [("point_id", point.id.clone())];
+        Ok(vec![self.scratch.link(ask, KIND, params)?])
     }
 
     async fn acquire(&self, ask: &AcquireRequest<'_>) -> Result<Receipts, Fault> {

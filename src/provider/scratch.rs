@@ -4,8 +4,9 @@
 
 use super::human_bytes;
 use crate::{
-    drill::{Fault, FaultClass},
+    drill::{Fault, FaultClass, Link, Scope},
     ports::{Preflight, RestoreRequest},
+    time::Period,
 };
 use rustix::fs::{Access, access, statvfs};
 use std::path::{Component, Path, PathBuf};
@@ -73,6 +74,26 @@ impl Scratch {
             }
         }
         Ok(())
+    }
+
+    /// The link of a claim that is a folder of its own in the scratch folder, with what else its provider needs.
+    pub(super) fn link<const N: usize>(
+        &self,
+        ask: &RestoreRequest<'_>,
+        kind: &str,
+        more: [(&str, String); N],
+    ) -> Result<Link, Fault> {
+        let root = self.root(ask)?;
+        let name = super::claim_name(ask.run, ask.step, ask.attempt);
+        let path = ("path", root.join(&name).display().to_string());
+        let params = std::iter::once(path).chain(more).map(|(key, value)| (key.to_owned(), value));
+        Ok(Link {
+            kind: kind.to_owned(),
+            scope: Scope::Folder(root.display().to_string()),
+            name,
+            params: params.collect(),
+            settle: Period::ZERO,
+        })
     }
 
     /// Looks at the scratch folder of a restore: allowed, writable, apart from `apart` (where the backups and the

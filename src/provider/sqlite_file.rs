@@ -9,7 +9,6 @@
 
 use super::{
     backup_file::{self, Identity},
-    claim_name,
     copy::unpack,
     disk::{cant, sync_folder, write_whole},
     pace,
@@ -88,20 +87,8 @@ impl Provider for SqliteFile {
     }
 
     fn chain(&self, ask: &RestoreRequest<'_>, point: &RecoveryPoint) -> Result<Vec<Link>, Fault> {
-        let root = self.scratch.root(ask)?;
-        let name = claim_name(ask.run, ask.step, ask.attempt);
-        let params = [
-            ("path", root.join(&name).display().to_string()),
-            ("file", DATABASE.to_owned()),
-            ("backup_id", point.id.clone()),
-        ];
-        Ok(vec![Link {
-            kind: KIND.to_owned(),
-            scope: Scope::Folder(root.display().to_string()),
-            name,
-            params: params.map(|(key, value)| (key.to_owned(), value)).into(),
-            settle: Period::ZERO,
-        }])
+        let params = [("file", DATABASE.to_owned()), ("backup_id", point.id.clone())];
+        Ok(vec![self.scratch.link(ask, KIND, params)?])
     }
 
     async fn acquire(&self, ask: &AcquireRequest<'_>) -> Result<Receipts, Fault> {
