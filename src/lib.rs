@@ -36,6 +36,7 @@ pub mod provider;
 pub mod random;
 pub mod report;
 pub mod sample;
+pub mod server;
 pub mod starter;
 pub mod time;
 pub mod verify;

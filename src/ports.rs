@@ -169,6 +169,8 @@ pub struct CheckRequest<'a> {
     pub subject: &'a Outputs,
     /// The recovery point that the data comes from.
     pub point: Option<&'a RecoveryPoint>,
+    /// Where the restore step that is looked at restored from.
+    pub source: Option<&'a crate::playbook::Source>,
     /// What the baseline says for this point, where the check wants one.
     pub baseline: Option<&'a Baseline>,
     /// Where relative paths start.
@@ -458,8 +460,14 @@ pub struct Baseline {
     pub point_time: Timestamp,
     /// By whom.
     pub by: String,
+    /// The source's own name for that moment: an LSN, a GTID set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<String>,
     /// One for each table, or one for the query.
     pub tables: Vec<crate::verify::TableFingerprint>,
+    /// The schema, for a `schema` check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<crate::verify::SchemaSnapshot>,
 }
 
 // ---------------------------------------------------------------- the rest of the world

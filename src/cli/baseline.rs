@@ -195,6 +195,8 @@ async fn take(
                 point: choice.point.id.clone(),
                 point_time: choice.point.time,
                 by: context.by(),
+                position: None,
+                schema: None,
                 tables,
             };
             let key = key(playbook, wanted, &choice);

@@ -4,7 +4,7 @@ use super::{activity::Context, perform::Done};
 use crate::{
     drill::{CheckOutcome, CheckStatus, Fault, FaultClass, Outputs, RecoveryPoint},
     ids::StepId,
-    playbook::{Action, Check, CheckKind, DatabaseSubject, FingerprintExpect, Subject},
+    playbook::{Action, Check, CheckKind, DatabaseSubject, FingerprintExpect, Source, Subject},
     ports::{BaselineKey, CheckRequest},
     time::Period,
 };
@@ -61,6 +61,15 @@ impl Context {
         }
     }
 
+    /// Where the data that a step looks at was restored from.
+    fn source_of(&self, step: &StepId, login: Option<&DatabaseSubject>) -> Option<&Source> {
+        let restored_by = login.map_or(step, |login| &login.step);
+        match &self.playbook.step(restored_by)?.action {
+            Action::Restore(restore) => Some(&restore.source),
+            _ => None,
+        }
+    }
+
     async fn make_check(
         &self,
         step: &StepId,
@@ -69,8 +78,11 @@ impl Context {
         subject: &Outputs,
         point: Option<&RecoveryPoint>,
     ) -> Result<CheckOutcome, Fault> {
-        let wants_baseline =
-            matches!(&check.kind, CheckKind::Fingerprint(f) if f.expect == FingerprintExpect::Baseline);
+        let wants_baseline = match &check.kind {
+            CheckKind::Fingerprint(check) => check.expect == FingerprintExpect::Baseline,
+            CheckKind::Schema(check) => check.expect == FingerprintExpect::Baseline,
+            _ => false,
+        };
         let baseline = match point.filter(|_| wants_baseline) {
             None => None,
             Some(point) => {
@@ -101,6 +113,7 @@ impl Context {
             login,
             subject,
             point,
+            source: self.source_of(step, login),
             baseline: baseline.as_ref(),
             folder: self.playbook.folder(),
             declared: self.declared,
@@ -129,6 +142,9 @@ pub(super) fn could_not(kind: &str, fault: Fault) -> CheckOutcome {
 fn kind_of(kind: &CheckKind) -> &'static str {
     match kind {
         CheckKind::Integrity => "integrity",
+        CheckKind::Schema(_) => "schema",
+        CheckKind::Sequences => "sequences",
+        CheckKind::References => "references",
         CheckKind::Fingerprint(_) => "fingerprint",
         CheckKind::Query { .. } => "query",
         CheckKind::Freshness { .. } => "freshness",

@@ -161,6 +161,8 @@ mod tests {
             rows,
             digest: "ab".repeat(16),
             buckets: "0123".repeat(1000),
+            condition: String::new(),
+            changed: None,
         };
         Baseline {
             taken: at(secs),
@@ -168,6 +170,8 @@ mod tests {
             point: point.to_owned(),
             point_time: at(0),
             by: "anna@drill".to_owned(),
+            position: None,
+            schema: None,
             tables: vec![table.clone(), table],
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     ids::Digest,
 };
 use serde_json::{Value, json};
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 /// A verify step.
 pub(super) fn verify(r: &mut Reader<'_>) -> Option<Verify> {
@@ -45,7 +45,8 @@ fn sql(r: &mut Reader<'_>) -> Option<Verify> {
             r.integer(1, 16).and_then(|n| u32::try_from(n).ok())
         });
         let checks = m.need("checks", "The checks, in order.", checks);
-        let subject = Subject::Database(DatabaseSubject { step: step?, name, user, password });
+        let subject =
+            Subject::Database(DatabaseSubject { step: step?, name, user, password, tls: None, ca: None });
         Some(Verify { subject, checks: checks?, parallel: parallel.unwrap_or(1) })
     })
 }
@@ -131,7 +132,17 @@ fn check(r: &mut Reader<'_>) -> Option<Check> {
                         "make a check for each, or expect a baseline",
                     );
                 }
-                CheckKind::Fingerprint(FingerprintCheck { of, exclude, expect, allow_empty })
+                CheckKind::Fingerprint(FingerprintCheck {
+                    of,
+                    exclude,
+                    expect,
+                    allow_empty,
+                    strong: false,
+                    buckets: None,
+                    conditions: BTreeMap::new(),
+                    changed_since: BTreeMap::new(),
+                    redact_keys: false,
+                })
             }
             (Look::Query(sql), Some(Expect::Query(expect))) => {
                 let none = matches!(expect, Expectation::Rows(RowCount { max: Some(0), .. }));

@@ -7,7 +7,10 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::template::Template;
+use super::{
+    servers::{DumpSource, ServerEngine, Tls},
+    template::Template,
+};
 
 /// A checked playbook.
 #[derive(Debug, Clone, PartialEq)]
@@ -354,6 +357,8 @@ pub enum SourceKind {
     Command,
     /// A PostgreSQL dump.
     PostgresDump,
+    /// A MySQL or MariaDB dump.
+    MysqlDump,
     /// An RDS snapshot.
     Rds,
     /// An Aurora cluster snapshot.
@@ -371,6 +376,7 @@ impl SourceKind {
             SourceKind::Sqlite => "sqlite",
             SourceKind::Command => "command",
             SourceKind::PostgresDump => "postgres_dump",
+            SourceKind::MysqlDump => "mysql_dump",
             SourceKind::Rds => "rds",
             SourceKind::Aurora => "aurora",
             SourceKind::AwsBackup => "aws_backup",
@@ -387,6 +393,8 @@ pub enum Source {
     Sqlite(SqliteSource),
     /// Commands of the user's own.
     Command(CommandSource),
+    /// A dump of a database server.
+    Dump(DumpSource),
     /// A source whose keys were checked, but which this build has no provider for. A run is refused.
     Unsupported {
         /// Which.
@@ -402,6 +410,10 @@ impl Source {
         match self {
             Source::Sqlite(_) => SourceKind::Sqlite,
             Source::Command(_) => SourceKind::Command,
+            Source::Dump(dump) => match dump.engine {
+                ServerEngine::Postgres => SourceKind::PostgresDump,
+                ServerEngine::Mysql => SourceKind::MysqlDump,
+            },
             Source::Unsupported { kind, .. } => *kind,
         }
     }
@@ -511,12 +523,16 @@ pub enum Subject {
 pub struct DatabaseSubject {
     /// The restore step that gives it.
     pub step: StepId,
-    /// The database on the server; unused for SQLite.
+    /// The database on the server; the restored one where absent; unused for SQLite.
     pub name: Option<String>,
-    /// The user; unused for SQLite.
+    /// The user; the one who restored where absent; unused for SQLite.
     pub user: Option<String>,
-    /// Where the password comes from; unused for SQLite.
+    /// Where the password comes from; that of the restore where absent; unused for SQLite.
     pub password: Option<Password>,
+    /// How the connection is secured; as the restore step says where absent.
+    pub tls: Option<Tls>,
+    /// The file with the certificates of the authorities to trust.
+    pub ca: Option<PathBuf>,
 }
 
 /// Where a password comes from. It lives in memory only.
@@ -553,6 +569,12 @@ pub struct Check {
 pub enum CheckKind {
     /// The database's own integrity check.
     Integrity,
+    /// Tables, columns, types, constraints, indexes, functions, triggers, extensions and grants equal those of the source.
+    Schema(SchemaCheck),
+    /// Every sequence, identity and AUTO_INCREMENT is beyond the largest value in its column.
+    Sequences,
+    /// Every foreign key finds its row, by an anti-join; NOT VALID and unenforced ones too.
+    References,
     /// The fingerprint of tables or of a query.
     Fingerprint(FingerprintCheck),
     /// A query's answer.
@@ -589,6 +611,29 @@ pub struct FingerprintCheck {
     pub expect: FingerprintExpect,
     /// Whether a table without rows is fine.
     pub allow_empty: bool,
+    /// SHA-256 for each row: for those who want collision resistance against an adversary. Servers only.
+    pub strong: bool,
+    /// Into how many buckets rows are summed to name those that differ: a power of two from 64 to 65,536; 1,024 where absent.
+    /// Servers only.
+    pub buckets: Option<u32>,
+    /// Conditions, per table, for data that is closed or only appended to: the baseline and the check cover the rows for
+    /// which they hold. References are bound as parameters.
+    pub conditions: BTreeMap<String, Template>,
+    /// A column, per table, that tells when a row last changed. The baseline notes the keys of rows that changed at
+    /// or after the recovery point; those rows, and no others, are left out on both sides.
+    pub changed_since: BTreeMap<String, String>,
+    /// Name rows that differ by the digest of their key.
+    pub redact_keys: bool,
+}
+
+/// The schema of a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SchemaCheck {
+    /// What it must equal.
+    pub expect: FingerprintExpect,
+    /// Names of objects to leave out, such as `table shop.tmp_*`; `*` stands for anything.
+    pub exclude: Vec<String>,
 }
 
 /// Of what a fingerprint is taken.
@@ -607,6 +652,8 @@ pub enum FingerprintOf {
 pub enum FingerprintExpect {
     /// The baseline stored for the recovery point.
     Baseline,
+    /// The source itself, read at the same time: exact rows and columns that differ are named.
+    Source,
     /// A digest written down, as `firedrill show` prints it: for a query or a single table.
     Digest(String),
 }

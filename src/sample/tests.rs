@@ -165,6 +165,8 @@ async fn drill(file: &str) -> Vec<(String, Vec<String>)> {
         point: NEWEST.into(),
         point_time: made.newest,
         by: "test".into(),
+        position: None,
+        schema: None,
         tables,
     };
     let subject = Outputs::from([
@@ -183,6 +185,7 @@ async fn drill(file: &str) -> Vec<(String, Vec<String>)> {
                 login: None,
                 subject: &subject,
                 point: Some(&point),
+                source: None,
                 baseline: matches!(check.kind, CheckKind::Fingerprint(_)).then_some(&baseline),
                 folder: folder.path(),
                 declared: now(),

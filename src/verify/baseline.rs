@@ -37,7 +37,7 @@ impl WantedBaseline<'_> {
     pub fn live(&self) -> Option<&Path> {
         match &self.restore.source {
             Source::Sqlite(source) => source.live.as_deref(),
-            Source::Command(_) | Source::Unsupported { .. } => None,
+            Source::Command(_) | Source::Dump(_) | Source::Unsupported { .. } => None,
         }
     }
 }

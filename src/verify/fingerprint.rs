@@ -154,6 +154,8 @@ impl Tally {
             rows: self.rows,
             digest: format!("{digest:032x}"),
             buckets: self.sketch.encode(),
+            condition: String::new(),
+            changed: None,
         }
     }
 }

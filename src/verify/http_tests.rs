@@ -88,6 +88,7 @@ async fn made_with(http: HttpCheck, timeout: Option<Period>, ticks: &Ticks) -> R
         login: None,
         subject: &Default::default(),
         point: None,
+        source: None,
         baseline: None,
         folder: folder.path(),
         declared: crate::time::Timestamp::from_millis(0),

@@ -54,6 +54,28 @@ pub struct TableFingerprint {
     pub digest: String,
     /// Sums per bucket of the key's hash, which locate rows that differ. Where there is no key, of the row's own hash.
     pub buckets: String,
+    /// The condition that the rows fulfil, with the values that were bound; empty: all rows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub condition: String,
+    /// The rows left out since they changed after the recovery point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<ChangedRows>,
+}
+
+/// The rows that changed at or after the recovery point, as the source told when the baseline was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedRows {
+    /// The column that told.
+    pub column: String,
+    /// 64 bits of a hash of each key, hexadecimal, in order.
+    pub keys: Vec<String>,
+}
+
+/// What a database is made of: a definition for each object, in words that do not depend on the server's version.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SchemaSnapshot {
+    /// By kind and name, such as `index shop.orders_pkey`; the definition, such as `unique btree (id)`.
+    pub objects: std::collections::BTreeMap<String, String>,
 }
 
 /// Every check there is, each by the verifier of its kind.
@@ -84,6 +106,9 @@ impl Verifier for Checks {
         match (&ask.check.kind, &self.http) {
             (
                 CheckKind::Integrity
+                | CheckKind::Schema(_)
+                | CheckKind::Sequences
+                | CheckKind::References
                 | CheckKind::Fingerprint(_)
                 | CheckKind::Query { .. }
                 | CheckKind::Freshness { .. },

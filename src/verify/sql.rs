@@ -50,8 +50,8 @@ impl From<Fault> for Trouble {
 /// What can be asked of a database, whatever its engine. Read-only; dropping it stops what it runs.
 #[async_trait]
 pub(super) trait Session: Send {
-    /// How a parameter is written, counted from 1.
-    fn placeholder(&self) -> fn(usize) -> String;
+    /// How a parameter is written that will be bound to that value, counted from 1.
+    fn placeholder(&self) -> fn(usize, &str) -> String;
 
     /// The engine's own check of its storage, and of references between tables.
     async fn integrity(&mut self) -> Result<Integrity, Trouble>;
@@ -138,6 +138,9 @@ impl Verifier for SqlVerifier {
         let started = SystemClock::read().monotonic;
         let (kind, default) = match ask.check.kind {
             CheckKind::Integrity => ("integrity", SCAN_TIMEOUT),
+            CheckKind::Schema(_) => ("schema", QUERY_TIMEOUT),
+            CheckKind::Sequences => ("sequences", QUERY_TIMEOUT),
+            CheckKind::References => ("references", SCAN_TIMEOUT),
             CheckKind::Fingerprint(_) => ("fingerprint", SCAN_TIMEOUT),
             CheckKind::Query { .. } => ("query", QUERY_TIMEOUT),
             CheckKind::Freshness { .. } => ("freshness", QUERY_TIMEOUT),
@@ -216,7 +219,11 @@ async fn look(ask: &CheckRequest<'_>) -> Result<CheckOutcome, Trouble> {
                 judged(judgement, answer.rows)
             })
         }
-        CheckKind::Http(_) | CheckKind::Kubernetes => {
+        CheckKind::Schema(_)
+        | CheckKind::Sequences
+        | CheckKind::References
+        | CheckKind::Http(_)
+        | CheckKind::Kubernetes => {
             Err(Fault::new(FaultClass::Permanent, "this is no check of a database").into())
         }
     };

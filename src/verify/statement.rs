@@ -28,8 +28,11 @@ enum Inside {
 }
 
 impl Statement {
-    /// Builds a statement; `placeholder` writes the n-th parameter, counted from 1.
-    pub(super) fn build(parts: Vec<Bound>, placeholder: fn(usize) -> String) -> Result<Statement, Fault> {
+    /// Builds a statement; `placeholder` writes the n-th parameter, counted from 1, for that value.
+    pub(super) fn build(
+        parts: Vec<Bound>,
+        placeholder: fn(usize, &str) -> String,
+    ) -> Result<Statement, Fault> {
         let mut built = Statement { sql: String::new(), values: Vec::new() };
         let mut reader = Reader { inside: Inside::Nothing, ended: false, first: First::NotYet };
         for part in parts {
@@ -40,8 +43,8 @@ impl Statement {
                 }
                 Bound::Value(value) => {
                     reader.parameter()?;
+                    built.sql.push_str(&placeholder(built.values.len() + 1, &value));
                     built.values.push(value);
-                    built.sql.push_str(&placeholder(built.values.len()));
                 }
             }
         }
@@ -172,7 +175,7 @@ mod tests {
             0 => Bound::Text((*part).to_owned()),
             _ => Bound::Value((*part).to_owned()),
         });
-        Statement::build(parts.collect(), |n| format!("?{n}")).map_err(|fault| fault.message)
+        Statement::build(parts.collect(), |n, _| format!("?{n}")).map_err(|fault| fault.message)
     }
 
     #[test]

@@ -193,7 +193,7 @@ pub(super) fn ticker<'a>(
 
 /// Looks references up for a statement of that session.
 pub(super) fn binder<'a>(
-    placeholder: fn(usize) -> String,
+    placeholder: fn(usize, &str) -> String,
     known: &'a Known,
     point: Option<&'a RecoveryPoint>,
 ) -> impl Fn(&Template) -> Result<Statement, Fault> + 'a {
@@ -228,6 +228,10 @@ pub(super) async fn check(
             (expected, differing)
         }
         (FingerprintExpect::Baseline, None) => ("a baseline".to_owned(), 1),
+        (FingerprintExpect::Source, _) => {
+            details.push("the source is not compared with in this build".to_owned());
+            ("the source".to_owned(), 1)
+        }
     };
     let passed = details.is_empty() && differing == 0;
     let (tables, rows_read) = (counted(measured.tables.len() as u64, "table"), counted(rows, "row"));

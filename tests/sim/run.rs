@@ -285,6 +285,8 @@ fn baselines(scenario: &Scenario, playbook: &Playbook) -> Vec<(BaselineKey, Base
                     point: point.id.clone(),
                     point_time: point.time,
                     by: "sim@host".to_owned(),
+                    position: None,
+                    schema: None,
                     tables: Vec::new(),
                 };
                 all.insert((key.step.clone(), key.check.clone(), key.point.clone()), (key, baseline));

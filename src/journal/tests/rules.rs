@@ -27,6 +27,8 @@ async fn the_file_itself_refuses_to_change_evidence() {
         point: "p1".to_owned(),
         point_time: at(0),
         by: "anna".to_owned(),
+        position: None,
+        schema: None,
         tables: Vec::new(),
     };
     journal.save_baseline(&key, &baseline).await.expect("kept");

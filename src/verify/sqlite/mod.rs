@@ -240,8 +240,8 @@ fn plain(sql: impl Into<String>) -> Statement {
 
 #[async_trait]
 impl Session for SqliteSession {
-    fn placeholder(&self) -> fn(usize) -> String {
-        |number| format!("?{number}")
+    fn placeholder(&self) -> fn(usize, &str) -> String {
+        |number, _| format!("?{number}")
     }
 
     async fn integrity(&mut self) -> Result<Integrity, Trouble> {

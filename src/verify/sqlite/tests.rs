@@ -81,6 +81,7 @@ impl Database {
             login: None,
             subject: &subject,
             point: Some(&point),
+            source: None,
             baseline,
             folder: Path::new("."),
             declared: DECLARED.parse().expect("a moment"),
@@ -138,12 +139,24 @@ fn of(tables: Vec<TableFingerprint>) -> Baseline {
         point: "orders.db.zst".into(),
         point_time: moment,
         by: "test".into(),
+        position: None,
+        schema: None,
         tables,
     }
 }
 
 fn fingerprint(of: FingerprintOf) -> FingerprintCheck {
-    FingerprintCheck { of, exclude: Vec::new(), expect: FingerprintExpect::Baseline, allow_empty: false }
+    FingerprintCheck {
+        of,
+        exclude: Vec::new(),
+        expect: FingerprintExpect::Baseline,
+        allow_empty: false,
+        strong: false,
+        buckets: None,
+        conditions: Default::default(),
+        changed_since: Default::default(),
+        redact_keys: false,
+    }
 }
 
 fn tables(names: &[&str]) -> FingerprintCheck {
@@ -612,6 +625,7 @@ async fn other_engines_and_kinds_are_refused_in_words() {
         login: None,
         subject: &subject,
         point: None,
+        source: None,
         baseline: None,
         folder: Path::new("."),
         declared: Timestamp::from_millis(0),
