@@ -74,8 +74,8 @@ impl LiveSource {
             Source::Sqlite(source) => {
                 Ok(source.live.as_ref().map(|live| LiveSource::Sqlite(folder.join(live))))
             }
-            Source::Dump(_) => Ok(logins::live(source, folder)?.map(LiveSource::Server)),
-            Source::Command(_) | Source::Unsupported { .. } => Ok(None),
+            Source::Dump(_) | Source::Command(_) => Ok(logins::live(source, folder)?.map(LiveSource::Server)),
+            Source::Unsupported { .. } => Ok(None),
         }
     }
 
