@@ -1,8 +1,9 @@
 //! Copying a backup into scratch, unpacked on the way: every byte of the source digested, none of it changed.
 
 use super::{
-    backup_file::{Identity, MAGIC, Packing},
+    backup_file::{Identity, Packing},
     disk::cant,
+    sqlite_backup::MAGIC,
 };
 use crate::{
     drill::{Fault, FaultClass},

@@ -14,6 +14,7 @@ mod disk;
 mod file_time;
 mod place;
 mod scratch;
+mod sqlite_backup;
 mod sqlite_file;
 
 pub use command::Commands;
