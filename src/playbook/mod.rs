@@ -7,7 +7,9 @@
 
 mod calendar;
 mod checks;
+mod cloud;
 mod commands;
+pub(crate) mod dumps;
 mod graph;
 mod http;
 mod model;

@@ -12,6 +12,8 @@ pub(crate) struct Fields<'r, 'a> {
     at: Span,
     what: &'static str,
     known: Vec<&'static str>,
+    /// Keys that are there and refused: nothing more is said of them.
+    refused: Vec<&'static str>,
     /// Keys (one of which) must be there and are not, with message and help.
     missing: Vec<(Vec<&'static str>, String, String)>,
     failed: bool,
@@ -34,6 +36,7 @@ impl<'r, 'a> Fields<'r, 'a> {
             at,
             what,
             known: Vec::new(),
+            refused: Vec::new(),
             missing: Vec::new(),
             failed: false,
             properties: Map::new(),
@@ -176,6 +179,18 @@ impl<'r, 'a> Fields<'r, 'a> {
         }
     }
 
+    /// Refuses keys that mean something in maps of the same kind, but not here: that is said, rather than that they are
+    /// unknown, or that something is missing in their stead.
+    pub(crate) fn elsewhere(&mut self, keys: &[&'static str], why: &str, help: &str) {
+        for key in keys {
+            if self.has(key) {
+                self.error(key, format!("`{key}` {why}"), help);
+                self.refused.push(key);
+                self.missing.clear();
+            }
+        }
+    }
+
     /// Notes what was not asked for and what is missing. Gives the description, and whether anything was wrong.
     pub(super) fn end(mut self) -> (Value, bool) {
         let entries = self.entries.unwrap_or_default();
@@ -192,6 +207,9 @@ impl<'r, 'a> Fields<'r, 'a> {
                 continue;
             }
             self.failed = true;
+            if self.refused.contains(&entry.key.as_str()) {
+                continue;
+            }
             let (message, help) = self.unknown(&entry.key, &unused);
             self.cx.faults.error(entry.span, message, Some(&help));
         }
