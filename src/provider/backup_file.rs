@@ -51,6 +51,11 @@ pub(super) trait Examine: Sync {
         false
     }
 
+    /// What a folder is that is not one.
+    fn not_one(&self) -> &'static str {
+        "a folder"
+    }
+
     /// Size and age of what is at `path`, which is a regular file or one backup that is a folder.
     fn identity(&self, _path: &Path, meta: &Metadata) -> io::Result<Identity> {
         Ok(Identity::of(meta))
@@ -247,7 +252,7 @@ async fn judge(
     let meta = tokio::fs::metadata(real).await.map_err(|error| format!("it can't be looked at: {error}"))?;
     point.time = Identity::of(&meta).modified;
     if meta.is_dir() && !kind.is_one(real) {
-        return Err("a folder".to_owned());
+        return Err(kind.not_one().to_owned());
     }
     if !meta.is_file() && !meta.is_dir() {
         return Err("not a regular file".to_owned());

@@ -11,6 +11,7 @@ mod command_env;
 mod contract;
 mod copy;
 mod disk;
+mod dump;
 mod file_time;
 mod place;
 mod scratch;
