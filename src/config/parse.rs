@@ -152,15 +152,16 @@ fn serve(r: &mut Reader<'_>) -> Option<Serve> {
     })
 }
 
-/// Where a secret comes from. What is written in its stead is not shown.
-pub(super) fn secret(r: &mut Reader<'_>) -> Option<Secret> {
-    if !r.is_map() && !r.describing() {
-        r.hide();
-        r.error(
-            "a secret must not be written into a file",
-            "write { env = \"NAME\" } or { file = \"/path\" }",
-        );
-        return None;
+/// A secret that is written where it should be said whence it comes. It is not shown.
+pub(super) fn written_secret<T>(r: &mut Reader<'_>) -> Option<T> {
+    r.hide();
+    r.error("a secret must not be written into a file", "write { env = \"NAME\" } or { file = \"/path\" }");
+    None
+}
+
+fn secret(r: &mut Reader<'_>) -> Option<Secret> {
+    if !r.is_map() {
+        return written_secret(r);
     }
     r.fields("the source of a secret", |m| {
         m.one_of(&[

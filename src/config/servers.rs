@@ -1,9 +1,9 @@
 //! Database servers: on which of them a scratch database may be made, and how to log in there.
 
 use super::{
-    Config, Secret, Tools,
+    Config, Tools,
     narrow::real_path,
-    parse::secret,
+    parse::written_secret,
     places::{file, folder},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     playbook::{
         DumpSource, Password, Server, ServerAddress, ServerEngine, Tls,
         dumps::{self, host_of},
-        values,
+        secrets, values,
     },
 };
 use serde_json::json;
@@ -31,6 +31,24 @@ pub struct ServerAllowed {
 }
 
 impl ServerAllowed {
+    /// Why the server that was reached is not the one that is allowed: `found` is what it says of itself. None where it is,
+    /// or where nothing was said of it.
+    pub fn refuses_identity(&self, found: Option<&str>) -> Option<String> {
+        let wanted = self.identity.as_deref()?;
+        let address = self.address();
+        match found {
+            Some(found) if found.eq_ignore_ascii_case(wanted) => None,
+            Some(found) => Some(format!(
+                "server {address} says that it is {found}, not {wanted}: another server answers there; if it was set up anew, \
+                 the operator can change its `identity` in firedrill.toml"
+            )),
+            None => Some(format!(
+                "server {address} does not say which server it is, and should be {wanted}; the operator can take its \
+                 `identity` out of firedrill.toml"
+            )),
+        }
+    }
+
     /// Where it is.
     pub fn address(&self) -> ServerAddress {
         self.server.address(self.engine)
@@ -180,9 +198,19 @@ pub(super) fn allowed(r: &mut Reader<'_>, engine: ServerEngine) -> Option<Server
 }
 
 fn password(r: &mut Reader<'_>) -> Option<Password> {
-    secret(r).map(|from| match from {
-        Secret::Env(name) => Password::Env(name),
-        Secret::File(path) => Password::File(path),
+    if !r.is_map() {
+        return written_secret(r);
+    }
+    r.fields("the source of a password", |m| {
+        m.elsewhere(
+            &["reset", "secrets_manager", "iam"],
+            "is for databases that AWS manages, and this server is none",
+            "write { env = \"NAME\" } or { file = \"/path\" }",
+        );
+        m.one_of(&[
+            ("env", "An environment variable.", |r| secrets::variable(r).map(Password::Env)),
+            ("file", "A file that holds it, absolute.", |r| file(r).map(Password::File)),
+        ])
     })
 }
 

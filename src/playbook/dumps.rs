@@ -81,9 +81,13 @@ fn rest(
     if let (Some(into), Some(live)) = (&into, &live) {
         let (scratch, source) = (into.address(engine), live.server.address(engine));
         if scratch.may_be(&source) {
+            let message = match scratch == source {
+                true => format!("{source} is the live server and the scratch server"),
+                false => format!("the live server {source} and the scratch server {scratch} are one"),
+            };
             m.error(
                 "live",
-                format!("{source} is the live server and the scratch server"),
+                message,
                 "restore into another server: nothing is made or removed next to live data",
             );
         }
@@ -130,7 +134,9 @@ pub(crate) fn server(
         "The certificates of the authorities to trust; the system's where left out.",
         certificates,
     );
-    if let Some(host) = &host {
+    m.elsewhere(&["sslmode"], "is called `tls` here", "write `tls`, with the same words");
+    // What is wrong already is not judged by what it would mean.
+    if let Some(host) = host.as_ref().filter(|_| tls.is_some() || !m.has("tls") && !m.has("sslmode")) {
         secured(m, host, tls);
     }
     Some(Server { host: host?, port, user, password, tls, ca })

@@ -10,6 +10,8 @@ mod checks;
 mod cloud;
 mod commands;
 pub(crate) mod dumps;
+mod expectations;
+mod fingerprints;
 mod graph;
 mod http;
 mod model;
@@ -18,6 +20,7 @@ mod restores;
 pub(crate) mod secrets;
 mod servers;
 mod steps;
+mod subjects;
 mod template;
 pub(crate) mod values;
 

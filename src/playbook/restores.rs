@@ -131,7 +131,7 @@ pub(super) fn files(m: &mut Fields<'_, '_>, backup: &str, otherwise: &str) -> Fi
         timestamp,
     );
     let timezone = m.opt("timezone", "The zone of that moment; UTC where left out.", values::timezone);
-    if m.has("timezone") && !m.has("timestamp") {
+    if m.has("timezone") && !m.has("timestamp") && !m.misspelt("timestamp") {
         m.warn(
             "timezone",
             "`timezone` without `timestamp` says nothing",

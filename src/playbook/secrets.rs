@@ -137,13 +137,12 @@ pub(super) fn server_password(r: &mut Reader<'_>) -> Option<Password> {
             return None;
         }
         r.fields("the source of a password", |m| {
-            let password = m.one_of(&[ENV, FILE]);
             m.elsewhere(
                 &["reset", "secrets_manager", "iam"],
                 "is for databases that AWS manages, and this server is none",
                 "write { env: NAME } or { file: PATH }",
             );
-            password
+            m.one_of(&[ENV, FILE])
         })
     })
 }

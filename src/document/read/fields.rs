@@ -91,6 +91,13 @@ impl<'r, 'a> Fields<'r, 'a> {
         self.cx.faults.push(span, Severity::Warning, message.into(), Some(help.into()));
     }
 
+    /// Sets a key that is there aside for later.
+    pub(crate) fn note(&mut self, key: &str, what: &'static str) {
+        if let Some(entry) = self.find(key) {
+            self.cx.notes.push(Note { text: key.to_owned(), span: entry.span, what });
+        }
+    }
+
     /// How many texts are set aside by now.
     pub(crate) fn noted(&self) -> usize {
         self.cx.notes.len()
@@ -156,7 +163,7 @@ impl<'r, 'a> Fields<'r, 'a> {
         let mut given: Vec<&'static str> = keys.iter().copied().filter(|key| self.has(key)).collect();
         given.sort_by_key(|key| self.place(key));
         match given.as_slice() {
-            [] if self.entries.is_some() => {
+            [] if self.entries.is_some() && self.refused.is_empty() => {
                 let message =
                     format!("{} has none of {}", self.what, words::list(keys.iter().copied(), "and"));
                 self.missing.push((keys, message, "give exactly one of them".to_owned()));
@@ -179,14 +186,13 @@ impl<'r, 'a> Fields<'r, 'a> {
         }
     }
 
-    /// Refuses keys that mean something in maps of the same kind, but not here: that is said, rather than that they are
-    /// unknown, or that something is missing in their stead.
+    /// Refuses keys that mean something in maps of the same kind, but not here: that is said rather than that they are
+    /// unknown, nor that one of several keys asked for afterwards is missing.
     pub(crate) fn elsewhere(&mut self, keys: &[&'static str], why: &str, help: &str) {
         for key in keys {
             if self.has(key) {
                 self.error(key, format!("`{key}` {why}"), help);
                 self.refused.push(key);
-                self.missing.clear();
             }
         }
     }
