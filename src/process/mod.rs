@@ -28,6 +28,7 @@ mod step;
 pub use capture::Captured;
 pub(crate) use capture::shorten;
 pub use input::{Feed, Input};
+pub(crate) use locate::locate;
 pub(crate) use prepare::variable_name;
 pub use prepare::{Allowed, EnvSource, Prepared};
 pub use secrets::Secrets;

@@ -17,8 +17,10 @@ mod place;
 mod scratch;
 mod sqlite_backup;
 mod sqlite_file;
+mod unpacked;
 
 pub use command::Commands;
+pub use dump::Dumps;
 pub use scratch::Scratch;
 pub use sqlite_file::SqliteFile;
 

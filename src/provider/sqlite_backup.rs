@@ -2,8 +2,8 @@
 
 use super::{
     backup_file::{Examine, Packing},
-    copy::decoded,
     human_bytes,
+    unpacked::decoded,
 };
 use crate::drill::RecoveryPoint;
 use async_trait::async_trait;

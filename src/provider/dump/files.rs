@@ -16,14 +16,14 @@ use std::{fs::Metadata, io, path::Path};
 
 /// Examines the dumps of one engine.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Dumps {
+pub(super) struct DumpFiles {
     pub(super) engine: ServerEngine,
     /// Of moments within dumps.
     pub(super) zone: Option<chrono_tz::Tz>,
 }
 
 #[async_trait]
-impl Examine for Dumps {
+impl Examine for DumpFiles {
     fn example(&self) -> &'static str {
         match self.engine {
             ServerEngine::Postgres => "*.dump",
@@ -82,7 +82,7 @@ impl Examine for Dumps {
     }
 }
 
-impl Dumps {
+impl DumpFiles {
     /// When the dump began, as it says itself. `modified` is when it ended, at the earliest.
     fn moment(&self, dump: &Dump, modified: Timestamp) -> Option<(Timestamp, String)> {
         let (local, zoned) = match &dump.toc {

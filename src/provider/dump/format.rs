@@ -13,7 +13,7 @@
 use super::archive::{self, Header, Layout, Toc, Unread};
 use crate::{
     playbook::ServerEngine,
-    provider::{backup_file::Packing, copy::decoded},
+    provider::{backup_file::Packing, unpacked::decoded},
 };
 use std::{
     fs::File,
@@ -60,13 +60,6 @@ impl Format {
             Format::Tar => "tar",
             Format::Plain => "plain",
         }
-    }
-
-    /// From the word.
-    pub(super) fn of(word: &str) -> Option<Self> {
-        [Format::Custom, Format::Directory, Format::Tar, Format::Plain]
-            .into_iter()
-            .find(|it| it.word() == word)
     }
 }
 
