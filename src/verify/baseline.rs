@@ -4,7 +4,8 @@ use super::{
     TableFingerprint,
     sql::{Session, Trouble},
     sqlite::SqliteSession,
-    tables::{binder, measure, ticker},
+    tables::{Binder, measure, ticker},
+    targets::Aim,
 };
 use crate::{
     drill::{Fault, FaultClass, RecoveryPoint},
@@ -99,8 +100,9 @@ pub async fn take_baselines(
         let mut taken = Vec::new();
         for ask in asks {
             let tick = ticker(ask.progress, ask.step, ask.check);
-            let binder = binder(session.placeholder(), ask.known, ask.point);
-            let measured = measure(&mut session, ask.fingerprint, binder, &tick).await?;
+            let binder = Binder { placeholder: session.placeholder(), known: ask.known, point: ask.point };
+            let aim = Aim::Source(ask.point.map(|point| point.time));
+            let measured = measure(&mut session, ask.fingerprint, &binder, aim, &tick).await?;
             if !measured.faults.is_empty() {
                 let message = format!("baseline of `{}`: {}", ask.check, measured.faults.join("; "));
                 return Err(Fault::new(FaultClass::Permanent, message).into());
