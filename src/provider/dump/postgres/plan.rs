@@ -40,6 +40,7 @@ pub(in super::super) fn plan(toc: &Toc, source: &DumpSource) -> Result<Plan, Str
                     )
                 })?;
                 roles.extend(found.roles);
+                plan.found.owners.extend(found.owners);
                 plan.found.extensions.extend(found.extensions);
             }
         }
@@ -48,10 +49,11 @@ pub(in super::super) fn plan(toc: &Toc, source: &DumpSource) -> Result<Plan, Str
             Some(what) => *plan.found.left_out.entry(what).or_default() += 1,
             None => {
                 plan.ids.push(entry.id);
-                roles.extend(Some(entry.owner.clone()).filter(|owner| !owner.is_empty()));
+                plan.found.owners.extend(Some(entry.owner.clone()).filter(|owner| !owner.is_empty()));
             }
         }
     }
+    roles.extend(plan.found.owners.iter().cloned());
     plan.found.roles = roles;
     if source.roles == Roles::Skip {
         let grants =

@@ -60,6 +60,16 @@ pub(in super::super) async fn look(
             false => found.refusals.push(missing_roles(&missing)),
         }
     }
+    if source.roles != Roles::Skip {
+        let closed = roles::closed(server, &named.owners).await?;
+        if !closed.is_empty() {
+            let user = &target.login.user;
+            found.refusals.push(format!(
+                "the newest dump gives things to {}, and {user} can't act as them: GRANT them to {user}, log in as a superuser, or say `roles: skip`",
+                closed.join(", ")
+            ));
+        }
+    }
     if source.extensions == Extensions::Create && !named.extensions.is_empty() {
         let rows = server.rows("select name::text from pg_catalog.pg_available_extensions", &[]).await?;
         let there: std::collections::BTreeSet<String> =

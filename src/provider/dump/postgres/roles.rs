@@ -71,6 +71,22 @@ pub(in super::super) async fn missing(
     Ok(wanted.difference(&there).cloned().collect())
 }
 
+/// Which of these roles are there, and the user who asks can't act as them.
+pub(in super::super) async fn closed(
+    ask: &mut dyn Ask,
+    owners: &BTreeSet<String>,
+) -> Result<Vec<String>, Fault> {
+    let rows = ask
+        .rows(
+            "select rolname::text from pg_catalog.pg_roles where not pg_catalog.pg_has_role(oid, case \
+             when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end)",
+            &[],
+        )
+        .await?;
+    let closed: BTreeSet<String> = rows.into_iter().filter_map(|mut row| row.pop().flatten()).collect();
+    Ok(owners.intersection(&closed).cloned().collect())
+}
+
 /// Makes the roles that are missing.
 pub(in super::super) async fn make(
     ask: &mut dyn Ask,

@@ -48,6 +48,8 @@ pub(super) struct Found {
     pub(super) left_out: BTreeMap<&'static str, u64>,
     /// Roles that own something or are granted something.
     pub(super) roles: BTreeSet<String>,
+    /// Those among them that whoever restores has to act as.
+    pub(super) owners: BTreeSet<String>,
     /// Extensions that are created.
     pub(super) extensions: BTreeSet<String>,
 }

@@ -16,24 +16,37 @@ pub(in super::super) fn name(token: &Token) -> Option<String> {
     }
 }
 
-/// Adds the roles that the statement names.
-pub(in super::super) fn roles(tokens: &[Token], into: &mut BTreeSet<String>) {
+/// The roles that a statement names.
+#[derive(Debug, Default)]
+pub(in super::super) struct Named {
+    /// All of them.
+    pub(in super::super) all: BTreeSet<String>,
+    /// Those that own something or do something, and are not only granted something.
+    pub(in super::super) owners: BTreeSet<String>,
+}
+
+/// The roles that the statement names.
+pub(in super::super) fn roles(tokens: &[Token]) -> Named {
+    let mut named = Named::default();
+    let (all, owners) = (&mut named.all, &mut named.owners);
     if begins(tokens, &["GRANT"]) || begins(tokens, &["REVOKE"]) {
-        grant(tokens, into);
+        grant(tokens, all, owners);
     } else if begins(tokens, &["ALTER", "DEFAULT", "PRIVILEGES"]) {
         if let Some(at) = tokens.iter().position(|token| token.is("ROLE") || token.is("USER")) {
-            list(&tokens[at + 1..], into);
+            list(&tokens[at + 1..], owners);
         }
         if let Some(at) = tokens.iter().position(|token| token.is("GRANT") || token.is("REVOKE")) {
-            grant(&tokens[at..], into);
+            grant(&tokens[at..], all, owners);
         }
     } else if begins(tokens, &["ALTER"]) {
-        into.extend(owner(tokens).and_then(name));
+        owners.extend(owner(tokens).and_then(name));
     } else if begins(tokens, &["CREATE", "POLICY"]) {
-        list(policy_roles(tokens), into);
+        list(policy_roles(tokens), all);
     } else if begins(tokens, &["SET", "SESSION", "AUTHORIZATION"]) {
-        into.extend(tokens.get(3).and_then(name));
+        owners.extend(tokens.get(3).and_then(name));
     }
+    all.extend(owners.iter().cloned());
+    named
 }
 
 /// The role in `ALTER … OWNER TO role`, which ends the statement.
@@ -50,13 +63,13 @@ pub(in super::super) fn policy_roles(tokens: &[Token]) -> &[Token] {
     &tokens[at + 1..]
 }
 
-fn grant(tokens: &[Token], into: &mut BTreeSet<String>) {
+fn grant(tokens: &[Token], into: &mut BTreeSet<String>, by: &mut BTreeSet<String>) {
     let word = if tokens.first().is_some_and(|first| first.is("REVOKE")) { "FROM" } else { "TO" };
     if let Some(at) = outside(tokens, |token| token.is(word)).last() {
         list(&tokens[at + 1..], into);
     }
     if let Some(at) = tokens.windows(2).position(|pair| pair[0].is("GRANTED") && pair[1].is("BY")) {
-        into.extend(tokens.get(at + 2).and_then(name));
+        by.extend(tokens.get(at + 2).and_then(name));
     }
 }
 

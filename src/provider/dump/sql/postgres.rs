@@ -292,10 +292,10 @@ impl PostgresSieve {
         if !(policy || session || grant || owner) {
             return Judgement::Pass;
         }
-        let mut roles = Default::default();
-        names::roles(tokens, &mut roles);
-        let named = !roles.is_empty();
-        self.found.roles.extend(roles);
+        let roles = names::roles(tokens);
+        let named = !roles.all.is_empty();
+        self.found.roles.extend(roles.all);
+        self.found.owners.extend(roles.owners);
         match self.roles {
             Roles::Keep | Roles::Create => Judgement::Pass,
             Roles::Skip if policy && !named => Judgement::Pass,
