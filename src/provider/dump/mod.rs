@@ -186,13 +186,9 @@ impl Dumps {
                 ServerEngine::Mysql => Err(refused("this build of firedrill can't restore dumps of MySQL")),
             }
         };
-        let all = match look.await {
-            Ok(seen) => seen,
-            Err(fault) => {
-                claims.iter().map(|claim| (claim.id.clone(), Observation::Unknown(fault.clone()))).collect()
-            }
-        };
-        all
+        look.await.unwrap_or_else(|fault| {
+            claims.iter().map(|claim| (claim.id.clone(), Observation::Unknown(fault.clone()))).collect()
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use firedrill::{
     config::Config,
     drill::{Candidate, Claim, Fault, Outputs, RecoveryPoint},
     ids::{ClaimId, RunId, StepId},
-    playbook::{Action, Playbook, Restore, ServerEngine, Source},
+    playbook::{Action, Playbook, Restore, ServerEngine},
     ports::{
         AcquireRequest, Known, Observation, PlaybookText, Preflight, Progress, Provider, Receipts,
         ReleaseRequest, RestoreRequest, Tick,

@@ -31,7 +31,7 @@ pub(in super::super) fn plan(toc: &Toc, source: &DumpSource) -> Result<Plan, Str
     let mut roles = BTreeSet::new();
     for entry in &toc.entries {
         let left_out = left_out(entry, source);
-        if !left_out.is_some_and(|what| what == "the database itself") {
+        if left_out.is_none_or(|what| what != "the database itself") {
             for sql in [&entry.sql, &entry.copy] {
                 let found = look(sql).map_err(|refusal| {
                     format!(
