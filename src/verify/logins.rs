@@ -90,7 +90,12 @@ pub(super) fn live(source: &Source, folder: &Path) -> Result<Option<Login>, Faul
             .as_ref()
             .map(|live| Login::of(&live.server, dump.engine, &live.database, folder))
             .transpose(),
-        _ => Ok(None),
+        Source::Command(commands) => commands
+            .live
+            .as_ref()
+            .map(|(engine, live)| Login::of(&live.server, *engine, &live.database, folder))
+            .transpose(),
+        Source::Sqlite(_) | Source::Unsupported { .. } => Ok(None),
     }
 }
 

@@ -30,7 +30,10 @@ mod value;
 mod varint;
 mod words;
 
-pub use baseline::{BaselineRequest, WantedBaseline, take_baseline, take_baselines, wanted_baselines};
+pub use baseline::{
+    BaselineOf, BaselineRequest, Baselines, LiveSource, Taken, WantedBaseline, take_baselines,
+    wanted_baselines,
+};
 pub use fingerprint::ALGORITHM;
 pub use logins::ScratchServers;
 pub use sql::SqlVerifier;

@@ -3,6 +3,7 @@
 
 use super::{
     TableFingerprint,
+    baseline::LIVE_CONNECTIONS,
     cells::{Cells, Element},
     difference::{Comparison, compare},
     location::{Located, redacted},
@@ -19,8 +20,6 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Connections that share the scan of the live database.
-const LIVE_CONNECTIONS: usize = 2;
 /// Rows whose columns are compared one by one.
 const COLUMNS_OF: usize = 20;
 /// The part of all buckets that is looked into; where more differ, the counts must do.

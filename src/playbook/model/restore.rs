@@ -1,6 +1,7 @@
 //! Restores: from which source, which recovery point, and what may be made of it.
 
 use super::{Check, CheckKind};
+use crate::playbook::LiveDatabase;
 use crate::{
     playbook::{
         servers::{DumpSource, ServerEngine},
@@ -146,6 +147,8 @@ pub struct SqliteSource {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CommandSource {
+    /// The database that the backups are of, for baselines and `expect: source`.
+    pub live: Option<(ServerEngine, LiveDatabase)>,
     /// Prints the recovery points.
     pub recovery_point: CommandSpec,
     /// Restores one.
