@@ -15,6 +15,7 @@ mod configs;
 mod mutations;
 mod playbooks;
 mod schema;
+mod servers;
 
 /// A case: its name, what is replaced, by what.
 type Case = (&'static str, &'static [(&'static str, &'static str)]);
@@ -61,6 +62,12 @@ fn wrong_playbooks_are_explained() {
 }
 
 #[test]
+fn wrong_playbooks_of_servers_are_explained() {
+    assert!(playbook(servers::BASE).is_none(), "{}", playbook(servers::BASE).expect("faults"));
+    check("bad_servers.txt", servers::BASE, servers::CASES, playbook);
+}
+
+#[test]
 fn wrong_configurations_are_explained() {
     assert!(config(configs::BASE).is_none(), "{}", config(configs::BASE).expect("faults"));
     check("bad_configs.txt", configs::BASE, configs::CASES, config);
@@ -68,12 +75,15 @@ fn wrong_configurations_are_explained() {
 
 #[test]
 fn there_are_many_cases_and_each_has_its_own_name() {
-    let mut names: Vec<&str> = playbooks::CASES.iter().chain(configs::CASES).map(|case| case.0).collect();
+    let mut names: Vec<&str> = {
+        let cases = playbooks::CASES.iter().chain(servers::CASES).chain(configs::CASES);
+        cases.map(|case| case.0).collect()
+    };
     let count = names.len();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), count);
-    assert!(count >= 60, "{count}");
+    assert!(count >= 200, "{count}");
 }
 
 #[test]

@@ -5,15 +5,21 @@
 //! | folder | `[scratch] folders` | `[production] folders` |
 //! | AWS account and region | `[scratch] aws` | `[production] aws_accounts` |
 //! | cluster and namespaces | `[scratch] kubernetes` | `[production] kubernetes_contexts` |
+//! | database server | `[scratch] postgres`, `mysql` | `[production] servers` |
 //!
 //! Without a file the only scratch place is a folder of firedrill's own: a first drill needs no configuration,
 //! and can't touch anything.
 
 mod narrow;
 mod parse;
+mod places;
+mod servers;
 
+pub use crate::playbook::ServerAddress;
 pub use narrow::{Narrowed, real_path};
+pub use servers::ServerAllowed;
 
+use crate::playbook::ServerEngine;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -28,6 +34,7 @@ pub struct Config {
     scratch: Scratch,
     production: Production,
     commands: Option<Vec<glob::Pattern>>,
+    tools: Tools,
     serve: Serve,
     notify: Vec<Notify>,
 }
@@ -42,6 +49,8 @@ pub struct Scratch {
     pub kubernetes: Vec<KubernetesAllowed>,
     /// Folders, absolute.
     pub folders: Vec<PathBuf>,
+    /// Database servers, on which scratch databases are made.
+    pub servers: Vec<ServerAllowed>,
 }
 
 /// An AWS account and its regions.
@@ -74,6 +83,28 @@ pub struct Production {
     pub kubernetes_contexts: Vec<String>,
     /// Folders, absolute.
     pub folders: Vec<PathBuf>,
+    /// Database servers.
+    pub servers: Vec<ServerAddress>,
+}
+
+/// Where the programs are that come with the databases.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Tools {
+    /// The folder of `pg_restore` and `psql`; the `PATH` where absent.
+    pub postgres: Option<PathBuf>,
+    /// The folder of `mysql` or `mariadb`; the `PATH` where absent.
+    pub mysql: Option<PathBuf>,
+}
+
+impl Tools {
+    /// The folder of the programs for that kind of server.
+    pub fn folder(&self, engine: ServerEngine) -> Option<&Path> {
+        match engine {
+            ServerEngine::Postgres => self.postgres.as_deref(),
+            ServerEngine::Mysql => self.mysql.as_deref(),
+        }
+    }
 }
 
 /// The service.
@@ -153,6 +184,11 @@ impl Config {
     /// The folders that must never be touched.
     pub fn production_folders(&self) -> &[PathBuf] {
         &self.production.folders
+    }
+
+    /// Where the programs are that come with the databases.
+    pub fn tools(&self) -> &Tools {
+        &self.tools
     }
 
     /// The service.

@@ -1,13 +1,15 @@
 //! Reading `firedrill.toml`.
 
 use super::{
-    AwsAllowed, Config, KubernetesAllowed, Notify, Occasion, Production, Scratch, Secret, Serve,
-    narrow::{inside, tidy},
+    Config, Notify, Occasion, Production, Scratch, Secret, Serve, Tools,
+    narrow::tidy,
+    places::{file, overlaps, production, scratch},
+    servers::tools,
 };
 use crate::{
     document::{
         self, Faults,
-        read::{At, Context, Fields, Reader},
+        read::{Context, Reader},
         words,
     },
     playbook::{secrets, values},
@@ -15,7 +17,7 @@ use crate::{
 use serde_json::json;
 use std::{
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 impl Config {
@@ -47,6 +49,7 @@ impl Config {
             scratch: Scratch { folders: vec![tidy(&data_dir.join("scratch"))], ..Scratch::default() },
             production: Production::default(),
             commands: None,
+            tools: Tools::default(),
             serve: Serve::default(),
             notify: Vec::new(),
         }
@@ -90,6 +93,7 @@ fn config(r: &mut Reader<'_>) -> Option<Config> {
                 })
             })
         });
+        let tools = m.opt("tools", "Where the programs of the databases are.", tools);
         let serve = m.opt("serve", "The service.", serve);
         let notify = m.opt("notify", "Whom to tell of what.", |r| r.list(0, notify));
         let (scratch, production) = (scratch.unwrap_or_default(), production.unwrap_or_default());
@@ -100,143 +104,9 @@ fn config(r: &mut Reader<'_>) -> Option<Config> {
             scratch: scratch.plain(),
             production: production.plain(),
             commands,
+            tools: tools.unwrap_or_default(),
             serve: serve.unwrap_or_default(),
             notify: notify.unwrap_or_default(),
-        })
-    })
-}
-
-/// Scratch places with where they are written.
-#[derive(Default)]
-struct Places {
-    aws: Vec<At<AwsAllowed>>,
-    kubernetes: Vec<At<KubernetesAllowed>>,
-    folders: Vec<At<PathBuf>>,
-}
-
-/// Production places with where they are written.
-#[derive(Default)]
-struct Never {
-    accounts: Vec<At<String>>,
-    contexts: Vec<At<String>>,
-    folders: Vec<At<PathBuf>>,
-}
-
-fn bare<T>(list: Vec<At<T>>) -> Vec<T> {
-    list.into_iter().map(|at| at.value).collect()
-}
-
-impl Places {
-    fn plain(self) -> Scratch {
-        Scratch { aws: bare(self.aws), kubernetes: bare(self.kubernetes), folders: bare(self.folders) }
-    }
-}
-
-impl Never {
-    fn plain(self) -> Production {
-        Production {
-            aws_accounts: bare(self.accounts),
-            kubernetes_contexts: bare(self.contexts),
-            folders: bare(self.folders),
-        }
-    }
-}
-
-fn overlaps(m: &mut Fields<'_, '_>, scratch: &Places, production: &Never) {
-    let help = "take it out of one of the two: production is never touched";
-    for aws in &scratch.aws {
-        if production.accounts.iter().any(|account| account.value == aws.value.account) {
-            m.error_at(aws.span, format!("account {} is scratch and production", aws.value.account), help);
-        }
-    }
-    for cluster in &scratch.kubernetes {
-        if production.contexts.iter().any(|context| context.value == cluster.value.context) {
-            let name = words::quoted(&cluster.value.context);
-            m.error_at(cluster.span, format!("context {name} is scratch and production"), help);
-        }
-    }
-    for folder in &scratch.folders {
-        for never in &production.folders {
-            if inside(&folder.value, &never.value) || inside(&never.value, &folder.value) {
-                let (a, b) = (folder.value.display(), never.value.display());
-                m.error_at(folder.span, format!("scratch {a} and production {b} overlap"), help);
-            }
-        }
-    }
-}
-
-fn at<T>(r: &mut Reader<'_>, f: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Option<At<T>> {
-    let span = r.span();
-    f(r).map(|value| At { value, span })
-}
-
-fn scratch(r: &mut Reader<'_>) -> Option<Places> {
-    r.fields("`scratch`", |m| {
-        let aws = m.opt("aws", "AWS accounts with their regions.", |r| r.list(0, |r| at(r, aws)));
-        let kubernetes =
-            m.opt("kubernetes", "Clusters with their namespaces.", |r| r.list(0, |r| at(r, kubernetes)));
-        let folders = m.opt("folders", "Folders, absolute.", |r| r.list(0, |r| at(r, folder)));
-        for folder in folders.iter().flatten() {
-            if folder.value.parent().is_none_or(|parent| parent.parent().is_none()) {
-                m.error_at(
-                    folder.span,
-                    format!("{} is no scratch folder: all kinds of things are in it", folder.value.display()),
-                    "give firedrill a folder of its own, such as /var/lib/firedrill/scratch",
-                );
-            }
-        }
-        Some(Places {
-            aws: aws.unwrap_or_default(),
-            kubernetes: kubernetes.unwrap_or_default(),
-            folders: folders.unwrap_or_default(),
-        })
-    })
-}
-
-fn aws(r: &mut Reader<'_>) -> Option<AwsAllowed> {
-    r.fields("an AWS scratch scope", |m| {
-        let account = m.need("account", "Twelve digits, in quotes.", values::account);
-        let regions = m.need("regions", "Such as eu-central-1.", |r| r.list(1, values::region));
-        Some(AwsAllowed { account: account?, regions: regions? })
-    })
-}
-
-fn kubernetes(r: &mut Reader<'_>) -> Option<KubernetesAllowed> {
-    r.fields("a Kubernetes scratch scope", |m| {
-        let context = m.need("context", "As in the kubeconfig.", values::words_of);
-        let namespaces = m.need("namespaces", "Names; `*` at the end stands for the rest.", |r| {
-            r.list(1, values::namespaces)
-        });
-        Some(KubernetesAllowed { context: context?, namespaces: namespaces? })
-    })
-}
-
-fn folder(r: &mut Reader<'_>) -> Option<PathBuf> {
-    r.parsed(json!({ "type": "string", "pattern": "^/" }), "a folder", |text| {
-        let path = Path::new(text);
-        let stays = !path.components().any(|part| part == std::path::Component::ParentDir);
-        match path.is_absolute() && stays {
-            true => Ok(tidy(path)),
-            false => Err((
-                format!("{} is not an absolute folder", words::quoted(text)),
-                "begin it with `/`, without `..`: what it means must not depend on where firedrill starts"
-                    .to_owned(),
-            )),
-        }
-    })
-}
-
-fn production(r: &mut Reader<'_>) -> Option<Never> {
-    r.fields("`production`", |m| {
-        let accounts = m.opt("aws_accounts", "AWS accounts.", |r| r.list(0, |r| at(r, values::account)));
-        let contexts = m.opt("kubernetes_contexts", "Contexts of the kubeconfig.", |r| {
-            r.list(0, |r| at(r, values::words_of))
-        });
-        let folders = m.opt("folders", "Folders, absolute.", |r| r.list(0, |r| at(r, folder)));
-        Some(Never {
-            accounts: accounts.unwrap_or_default(),
-            contexts: contexts.unwrap_or_default(),
-            folders: folders.unwrap_or_default(),
         })
     })
 }
@@ -282,18 +152,21 @@ fn serve(r: &mut Reader<'_>) -> Option<Serve> {
     })
 }
 
+/// A secret that is written where it should be said whence it comes. It is not shown.
+pub(super) fn written_secret<T>(r: &mut Reader<'_>) -> Option<T> {
+    r.hide();
+    r.error("a secret must not be written into a file", "write { env = \"NAME\" } or { file = \"/path\" }");
+    None
+}
+
 fn secret(r: &mut Reader<'_>) -> Option<Secret> {
     if !r.is_map() {
-        r.error(
-            "a secret must not be written into a file",
-            "write { env = \"NAME\" } or { file = \"/path\" }",
-        );
-        return None;
+        return written_secret(r);
     }
     r.fields("the source of a secret", |m| {
         m.one_of(&[
             ("env", "An environment variable.", |r| secrets::variable(r).map(Secret::Env)),
-            ("file", "A file that holds it, absolute.", |r| folder(r).map(Secret::File)),
+            ("file", "A file that holds it, absolute.", |r| file(r).map(Secret::File)),
         ])
     })
 }
@@ -306,7 +179,7 @@ fn notify(r: &mut Reader<'_>) -> Option<Notify> {
                     ("url_env", "The environment variable that holds the URL.", |r| {
                         secrets::variable(r).map(Secret::Env)
                     }),
-                    ("url_file", "The file that holds the URL, absolute.", |r| folder(r).map(Secret::File)),
+                    ("url_file", "The file that holds the URL, absolute.", |r| file(r).map(Secret::File)),
                     // Known, so that its own message is given rather than that it is unknown.
                     ("url", "Refused: it is a secret.", written_url),
                 ]);

@@ -29,6 +29,7 @@ fn squeeze(word: &str) -> String {
 pub(crate) fn suggest<'a>(given: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     match nearest(given, known.clone()) {
         Some(word) => format!("did you mean `{word}`?"),
+        None if known.clone().into_iter().nth(1).is_none() => format!("use {}", list(known, "or")),
         None => format!("use one of {}", list(known, "or")),
     }
 }

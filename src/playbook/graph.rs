@@ -2,8 +2,9 @@
 
 use super::{
     checks::{CHECK_NAME, DATABASE},
-    model::{Action, SourceKind},
+    model::Action,
     steps::Draft,
+    subjects,
     template::{Reference, Template},
     values::{SQL, TEXT},
 };
@@ -17,10 +18,6 @@ use std::collections::BTreeMap;
 
 /// More steps than a person can oversee are a mistake.
 const MAX_STEPS: usize = 500;
-
-/// What a SQLite restore gives.
-const SQLITE_OUTPUTS: [&str; 6] =
-    ["path", "engine", "bytes", "backup_id", "recovery_point.time", "recovery_point.id"];
 
 /// The steps of a playbook with what each needs, directly and through others.
 pub(super) struct Graph<'a> {
@@ -205,12 +202,14 @@ impl<'a> Graph<'a> {
                     let message = format!("`{}` is a `{word}` step, not a restore", id.value);
                     faults.error(id.span, message, Some(&words::suggest("", restores)));
                 }
-                Some(j) if !self.upstream[i][j] && !self.vague[i] => {
-                    let help = format!("add `{}` to the `needs` of `{}`", id.value, step.name());
-                    let message = format!("`{}` is looked at, but not needed", id.value);
-                    faults.error(id.span, message, Some(&help));
+                Some(j) => {
+                    if !self.upstream[i][j] && !self.vague[i] {
+                        let help = format!("add `{}` to the `needs` of `{}`", id.value, step.name());
+                        let message = format!("`{}` is looked at, but not needed", id.value);
+                        faults.error(id.span, message, Some(&help));
+                    }
+                    subjects::fits(step, &self.steps[j], faults);
                 }
-                Some(_) => {}
             }
         }
         let looks_at_database = step.notes.iter().any(|note| note.what == DATABASE);
@@ -267,9 +266,11 @@ impl<'a> Graph<'a> {
         if matches!(target.word, Some("verify" | "approve")) {
             let message = format!("`{}` gives nothing to refer to", id.value);
             faults.error(id.span, message, Some("refer to a `restore` or `run` step"));
-        } else if target.source() == Some(SourceKind::Sqlite) && !SQLITE_OUTPUTS.contains(&key) {
+        } else if let Some(given) = subjects::outputs(target.source())
+            && !given.contains(&key)
+        {
             let message = format!("`{}` gives no {}", id.value, words::quoted(key));
-            faults.error(id.span, message, Some(&words::suggest(key, SQLITE_OUTPUTS)));
+            faults.error(id.span, message, Some(&words::suggest(key, given.iter().copied())));
         }
     }
 

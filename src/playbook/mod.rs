@@ -7,7 +7,11 @@
 
 mod calendar;
 mod checks;
+mod cloud;
 mod commands;
+pub(crate) mod dumps;
+mod expectations;
+mod fingerprints;
 mod graph;
 mod http;
 mod model;
@@ -16,6 +20,7 @@ mod restores;
 pub(crate) mod secrets;
 mod servers;
 mod steps;
+mod subjects;
 mod template;
 pub(crate) mod values;
 

@@ -7,7 +7,10 @@ use super::{
     template::Template,
     values,
 };
-use crate::document::{read::Reader, words};
+use crate::document::{
+    read::{Read, Reader},
+    words,
+};
 use regex::Regex;
 use serde_json::json;
 use std::sync::LazyLock;
@@ -94,16 +97,19 @@ pub(super) fn no_secret(r: &mut Reader<'_>, name: &str, value: &EnvValue) -> Opt
     None
 }
 
+type Choice = (&'static str, &'static str, Read<Password>);
+
+const ENV: Choice = ("env", "An environment variable.", |r| variable(r).map(Password::Env));
+const FILE: Choice = ("file", "A file that holds it.", |r| values::path(r).map(Password::File));
+
 /// Where a password comes from.
 pub(super) fn password(r: &mut Reader<'_>) -> Option<Password> {
     r.shared("password", |r| {
-        if !r.describing() && !r.is_map() {
-            r.hide();
-            r.error(
-                "a password must not be written into a playbook",
-                "write { env: NAME }, { file: PATH } or { reset: true }; \
-                 also { secrets_manager: ARN } or { iam: true }",
-            );
+        if written(
+            r,
+            "write { env: NAME }, { file: PATH } or { reset: true }; \
+             also { secrets_manager: ARN } or { iam: true }",
+        ) {
             return None;
         }
         r.fields("the source of a password", |m| {
@@ -111,8 +117,8 @@ pub(super) fn password(r: &mut Reader<'_>) -> Option<Password> {
                 ("reset", "Set anew on the scratch instance, and known to firedrill alone.", |r| {
                     values::only_true(r).map(|()| Password::Reset)
                 }),
-                ("env", "An environment variable.", |r| variable(r).map(Password::Env)),
-                ("file", "A file that holds it.", |r| values::path(r).map(Password::File)),
+                ENV,
+                FILE,
                 ("secrets_manager", "The ARN of a secret in AWS Secrets Manager.", |r| {
                     values::arn(r).map(Password::SecretsManager)
                 }),
@@ -122,6 +128,33 @@ pub(super) fn password(r: &mut Reader<'_>) -> Option<Password> {
             ])
         })
     })
+}
+
+/// Where the password of a server comes from that AWS does not manage.
+pub(super) fn server_password(r: &mut Reader<'_>) -> Option<Password> {
+    r.shared("server_password", |r| {
+        if written(r, "write { env: NAME } or { file: PATH }") {
+            return None;
+        }
+        r.fields("the source of a password", |m| {
+            m.elsewhere(
+                &["reset", "secrets_manager", "iam"],
+                "is for databases that AWS manages, and this server is none",
+                "write { env: NAME } or { file: PATH }",
+            );
+            m.one_of(&[ENV, FILE])
+        })
+    })
+}
+
+/// Whether the password itself was written, which is a fault.
+fn written(r: &mut Reader<'_>, help: &str) -> bool {
+    let written = !r.describing() && !r.is_map();
+    if written {
+        r.hide();
+        r.error("a password must not be written into a playbook", help);
+    }
+    written
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::model::Password;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::{fmt, net::IpAddr, path::PathBuf};
 
 /// The kinds of database server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,6 +46,18 @@ pub enum Tls {
     VerifyFull,
 }
 
+impl Tls {
+    /// The word in playbooks and outputs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Tls::Disable => "disable",
+            Tls::Require => "require",
+            Tls::VerifyCa => "verify-ca",
+            Tls::VerifyFull => "verify-full",
+        }
+    }
+}
+
 /// A database server and how to log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -62,6 +74,86 @@ pub struct Server {
     pub tls: Option<Tls>,
     /// The file with the certificates of the authorities to trust; the system's where absent.
     pub ca: Option<PathBuf>,
+}
+
+impl Server {
+    /// Where it is. A socket of MySQL is a file of its own, so it has no port.
+    pub fn address(&self, engine: ServerEngine) -> ServerAddress {
+        let port = match engine {
+            ServerEngine::Mysql if self.host.starts_with('/') => None,
+            _ => Some(self.port.unwrap_or(engine.default_port())),
+        };
+        ServerAddress { host: self.host.clone(), port }
+    }
+}
+
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerAddress {
+    /// Host name or address, or the absolute path of a socket.
+    pub host: String,
+    /// The port; where absent: any.
+    pub port: Option<u16>,
+}
+
+impl ServerAddress {
+    /// Whether it is written as that server is: what is allowed must be meant.
+    pub fn is(&self, other: &ServerAddress) -> bool {
+        self.port == other.port && same_host(&self.host, &other.host)
+    }
+
+    /// Whether it may be that server: what must be kept apart is refused in doubt. All names of this machine are one.
+    pub fn may_be(&self, other: &ServerAddress) -> bool {
+        let ports = self.port.zip(other.port).is_none_or(|(own, other)| own == other);
+        ports && (same_host(&self.host, &other.host) || loopback(&self.host) && loopback(&other.host))
+    }
+
+    /// Whether nothing may be made on that server where this one is production. A machine without a port stands for all
+    /// of its servers, also those that are reached by a socket.
+    pub(crate) fn forbids(&self, server: &ServerAddress) -> bool {
+        let by_socket = self.port.is_none() && loopback(&self.host) && server.host.starts_with('/');
+        self.may_be(server) || by_socket
+    }
+}
+
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) if self.host.starts_with('/') => write!(f, "{} (port {port})", self.host),
+            Some(port) if self.host.contains(':') => write!(f, "[{}]:{port}", self.host),
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => f.write_str(&self.host),
+        }
+    }
+}
+
+fn same_host(a: &str, b: &str) -> bool {
+    if a.starts_with('/') || b.starts_with('/') {
+        return a.trim_end_matches('/') == b.trim_end_matches('/');
+    }
+    match (a.parse::<IpAddr>(), b.parse::<IpAddr>()) {
+        (Ok(a), Ok(b)) => a.to_canonical() == b.to_canonical(),
+        _ => name(a).eq_ignore_ascii_case(name(b)),
+    }
+}
+
+fn loopback(host: &str) -> bool {
+    name(host).eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| {
+            // Connecting to no address in particular is connecting to this machine.
+            let address = address.to_canonical();
+            address.is_loopback() || address.is_unspecified()
+        })
+}
+
+/// Whether a host is this machine: a socket, or loopback.
+pub(crate) fn is_here(host: &str) -> bool {
+    host.starts_with('/') || loopback(host)
+}
+
+/// A host name without the dot that may end it.
+fn name(host: &str) -> &str {
+    host.strip_suffix('.').unwrap_or(host)
 }
 
 /// A database on a server that is read, never changed: the source that backups are made of.

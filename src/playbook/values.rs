@@ -210,15 +210,37 @@ pub(super) fn template(r: &mut Reader<'_>) -> Option<Template> {
 /// A statement with references, which become parameters.
 pub(super) fn sql(r: &mut Reader<'_>) -> Option<Template> {
     let template = template_as(r, SQL)?;
-    let has_words = template.parts().iter().any(|part| match part {
-        super::Part::Text(text) => text.chars().any(char::is_alphabetic),
-        super::Part::Ref(_) => false,
-    });
-    if !has_words {
+    if !has_words(&template) {
         r.error("this is not a statement", "write a SELECT; references in it are bound as parameters");
         return None;
     }
     Some(template)
+}
+
+/// A condition for rows, to stand behind `where`. References in it become parameters.
+pub(super) fn condition(r: &mut Reader<'_>) -> Option<Template> {
+    let template = template_as(r, SQL)?;
+    let text = template.to_string();
+    let first = text.split_whitespace().next().unwrap_or_default().to_lowercase();
+    let (message, help) = if text.contains(';') {
+        ("there is a `;` in this condition: it is no statement of its own", "take the `;` out")
+    } else if first == "where" {
+        ("the condition begins with `where`", "leave the word out: the key says it")
+    } else if first == "select" || !has_words(&template) {
+        ("this is not a condition", "write what holds for the rows, such as created_at < '2026-01-01'")
+    } else {
+        return Some(template);
+    };
+    r.error(message, help);
+    None
+}
+
+/// Whether there is a word beside the references.
+fn has_words(template: &Template) -> bool {
+    template.parts().iter().any(|part| match part {
+        super::Part::Text(text) => text.chars().any(char::is_alphabetic),
+        super::Part::Ref(_) => false,
+    })
 }
 
 /// `true`: the key is a form of its own, and `false` would say nothing.

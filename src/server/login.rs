@@ -122,6 +122,11 @@ pub fn tls_word(tls: Tls) -> &'static str {
     }
 }
 
+/// Whether a host is a socket's path.
+pub(super) fn is_socket(host: &str) -> bool {
+    host.starts_with('/')
+}
+
 /// Whether a host is this machine: a socket, or loopback.
 pub fn is_here(host: &str) -> bool {
     host.starts_with('/')

@@ -8,9 +8,11 @@
 //! Verification and the dump sources use the same sessions. What firedrill asks for itself comes as text: each column
 //! is cast in SQL, so that no type of a server is unknown to it.
 
+mod faults;
 mod login;
+pub mod postgres;
 
-pub use login::{Login, Secret};
+pub use login::{Login, Secret, is_here, read as read_password};
 
 use crate::drill::Fault;
 use async_trait::async_trait;

@@ -11,6 +11,7 @@ pub mod http;
 mod answer;
 mod base64;
 mod baseline;
+mod cells;
 mod difference;
 mod fingerprint;
 mod moment;
@@ -20,6 +21,7 @@ mod sqlite;
 mod statement;
 mod tables;
 mod value;
+mod varint;
 mod words;
 
 pub use baseline::{BaselineRequest, WantedBaseline, take_baseline, take_baselines, wanted_baselines};

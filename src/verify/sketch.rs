@@ -16,7 +16,11 @@
 //!
 //! A changed row is an element of the baseline and another one, of the same key, of the restored table.
 
-use super::{base64, fingerprint::Key};
+use super::{
+    base64,
+    fingerprint::Key,
+    varint::{Unreadable, read_varint, unzigzag, varint, zigzag},
+};
 use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
@@ -69,11 +73,6 @@ impl Difference {
         1 << (SAMPLE_BITS * self.level)
     }
 }
-
-/// Why a stored sketch can't be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the stored bucket sums can't be read")]
-pub(crate) struct Unreadable;
 
 impl Default for Sketch {
     fn default() -> Self {
@@ -269,35 +268,6 @@ impl Sketch {
         }
         if bytes.is_empty() { Ok(sketch) } else { Err(Unreadable) }
     }
-}
-
-fn zigzag(value: i128) -> u128 {
-    ((value << 1) ^ (value >> 127)) as u128
-}
-
-fn unzigzag(value: u128) -> i128 {
-    (value >> 1) as i128 ^ -((value & 1) as i128)
-}
-
-fn varint(out: &mut Vec<u8>, mut value: u128) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn read_varint(bytes: &mut &[u8]) -> Result<u128, Unreadable> {
-    let mut value = 0u128;
-    for shift in (0..128).step_by(7) {
-        let (&byte, rest) = bytes.split_first().ok_or(Unreadable)?;
-        *bytes = rest;
-        value |= u128::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Ok(value);
-        }
-    }
-    Err(Unreadable)
 }
 
 #[cfg(test)]

@@ -154,6 +154,7 @@ fn damaged_playbooks_are_refused_in_order() {
 #[test]
 fn a_damaged_playbook_with_everything_in_it_is_refused_in_order() {
     damage(super::playbooks::BASE.as_bytes(), playbook, 1, 2000);
+    damage(super::servers::BASE.as_bytes(), playbook, 2, 2000);
 }
 
 #[test]

@@ -231,7 +231,7 @@ pub const CASES: &[Case] = &[
     ("a number beyond 64 bits", &[("{ equals: 0 }", "{ equals: 123456789012345678901234567890 }")]),
     ("a number that is none", &[("{ equals: 0 }", "{ equals: .nan }")]),
     ("a regular expression that does not compile", &[("{ equals: 0 }", "{ matches: \"(a\" }")]),
-    ("the source is not available", &[("expect: baseline", "expect: source")]),
+    ("the source is not at hand", &[("expect: baseline", "expect: source")]),
     ("a misspelt baseline", &[("expect: baseline", "expect: basline")]),
     ("a digest without algorithm", &[("{ tables: [orders, lines] }, expect: baseline", "{ tables: [orders] }, expect: { digest: 0123 }")]),
     ("one digest for two tables", &[("expect: baseline", "expect: { digest: \"fd1:0123456789abcdef\" }")]),

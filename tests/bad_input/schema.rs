@@ -83,13 +83,14 @@ fn fits(text: &str) -> bool {
 #[test]
 fn right_files_conform_to_the_schema() {
     assert!(fits(super::playbooks::BASE));
+    assert!(fits(super::servers::BASE));
     assert!(fits(firedrill::starter::PLAYBOOK.1));
     let drills = concat!(env!("CARGO_MANIFEST_DIR"), "/drills/example-platform.yaml");
     assert!(fits(&std::fs::read_to_string(drills).expect("read")));
 }
 
 /// Faults of structure alone: a schema can't see a circle, or a zone that is none.
-const STRUCTURE: [&str; 23] = [
+const STRUCTURE: [&str; 37] = [
     "unknown keys everywhere",
     "missing keys",
     "no steps",
@@ -113,14 +114,35 @@ const STRUCTURE: [&str; 23] = [
     "an empty command",
     "two expectations",
     "a password in the playbook",
+    "dump: misspelt keys",
+    "dump: no backup",
+    "dump: no jobs",
+    "dump: unknown ways with roles and extensions",
+    "dump: keys of PostgreSQL for MySQL",
+    "server: no host",
+    "server: passwords that only AWS has",
+    "server: an unknown way to secure it",
+    "server: live without its database",
+    "check: nothing by false",
+    "check: two looks at once",
+    "rows: buckets that are no power of two",
+    "rows: a condition without a table",
+    "rows: an unknown thing to redact",
 ];
 
 #[test]
 fn wrong_structure_does_not_conform_to_the_schema() {
     for name in STRUCTURE {
-        let (_, changes) = super::playbooks::CASES.iter().find(|case| case.0 == name).expect(name);
-        let mut text = super::playbooks::BASE.to_owned();
-        for (from, to) in *changes {
+        let files = [
+            (super::playbooks::BASE, super::playbooks::CASES),
+            (super::servers::BASE, super::servers::CASES),
+        ];
+        let case = |(base, cases): &(&'static str, &'static [super::Case])| {
+            cases.iter().find(|case| case.0 == name).map(|case| (*base, case.1))
+        };
+        let (base, changes) = files.iter().find_map(case).expect(name);
+        let mut text = base.to_owned();
+        for (from, to) in changes {
             text = text.replacen(from, to, 1);
         }
         assert!(!fits(&text), "{name}");

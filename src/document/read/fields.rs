@@ -12,6 +12,8 @@ pub(crate) struct Fields<'r, 'a> {
     at: Span,
     what: &'static str,
     known: Vec<&'static str>,
+    /// Keys that are there and refused: nothing more is said of them.
+    refused: Vec<&'static str>,
     /// Keys (one of which) must be there and are not, with message and help.
     missing: Vec<(Vec<&'static str>, String, String)>,
     failed: bool,
@@ -34,6 +36,7 @@ impl<'r, 'a> Fields<'r, 'a> {
             at,
             what,
             known: Vec::new(),
+            refused: Vec::new(),
             missing: Vec::new(),
             failed: false,
             properties: Map::new(),
@@ -86,6 +89,13 @@ impl<'r, 'a> Fields<'r, 'a> {
     pub(crate) fn warn(&mut self, key: &str, message: impl Into<String>, help: impl Into<String>) {
         let span = self.place(key);
         self.cx.faults.push(span, Severity::Warning, message.into(), Some(help.into()));
+    }
+
+    /// Sets a key that is there aside for later.
+    pub(crate) fn note(&mut self, key: &str, what: &'static str) {
+        if let Some(entry) = self.find(key) {
+            self.cx.notes.push(Note { text: key.to_owned(), span: entry.span, what });
+        }
     }
 
     /// How many texts are set aside by now.
@@ -153,7 +163,7 @@ impl<'r, 'a> Fields<'r, 'a> {
         let mut given: Vec<&'static str> = keys.iter().copied().filter(|key| self.has(key)).collect();
         given.sort_by_key(|key| self.place(key));
         match given.as_slice() {
-            [] if self.entries.is_some() => {
+            [] if self.entries.is_some() && self.refused.is_empty() => {
                 let message =
                     format!("{} has none of {}", self.what, words::list(keys.iter().copied(), "and"));
                 self.missing.push((keys, message, "give exactly one of them".to_owned()));
@@ -176,6 +186,17 @@ impl<'r, 'a> Fields<'r, 'a> {
         }
     }
 
+    /// Refuses keys that mean something in maps of the same kind, but not here: that is said rather than that they are
+    /// unknown, nor that one of several keys asked for afterwards is missing.
+    pub(crate) fn elsewhere(&mut self, keys: &[&'static str], why: &str, help: &str) {
+        for key in keys {
+            if self.has(key) {
+                self.error(key, format!("`{key}` {why}"), help);
+                self.refused.push(key);
+            }
+        }
+    }
+
     /// Notes what was not asked for and what is missing. Gives the description, and whether anything was wrong.
     pub(super) fn end(mut self) -> (Value, bool) {
         let entries = self.entries.unwrap_or_default();
@@ -192,6 +213,9 @@ impl<'r, 'a> Fields<'r, 'a> {
                 continue;
             }
             self.failed = true;
+            if self.refused.contains(&entry.key.as_str()) {
+                continue;
+            }
             let (message, help) = self.unknown(&entry.key, &unused);
             self.cx.faults.error(entry.span, message, Some(&help));
         }

@@ -99,6 +99,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Where its key is, for a value of a map.
+    pub(crate) fn key(&self) -> Span {
+        self.at
+    }
+
     pub(crate) fn is_map(&self) -> bool {
         matches!(self.node, Some(Node { kind: Kind::Map(_), .. }))
     }
