@@ -183,10 +183,9 @@ fn belongs_to(object: &str, definition: &str) -> Vec<String> {
         "column order of" | "owner of" => vec![name.to_owned()],
         "grant" | "revoke" => {
             let end = outside_quotes(name, if kind == "grant" { " to " } else { " from " });
-            let thing = outside_quotes(name, " on ").first().zip(end.last());
-            let Some(thing) = thing.and_then(|(on, end)| name.get(on + 4..*end)) else { return Vec::new() };
-            // A grant on a column is one on its table; what owns a sequence owns the grants on it.
-            vec![thing.to_owned()]
+            let on = outside_quotes(name, " on ");
+            let thing = on.first().zip(end.last()).and_then(|(on, end)| name.get(on + 4..*end));
+            thing.map(|thing| vec![thing.to_owned()]).unwrap_or_default()
         }
         "sequence" => ["owned by ", "identity of "]
             .iter()

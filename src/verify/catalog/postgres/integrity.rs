@@ -10,7 +10,7 @@
 //! error only the code and the server's own message are kept, never its detail, and the message only where it is one about
 //! storage: an index over an expression may fail with a message that holds a value.
 
-use super::super::{Findings, LISTED, Progress, first, number, text, yes};
+use super::super::{Findings, Progress, first, text, yes};
 use crate::{
     drill::{Fault, FaultClass},
     server::Ask,
