@@ -14,6 +14,8 @@ mod narrow;
 mod parse;
 mod places;
 mod servers;
+#[cfg(test)]
+mod servers_tests;
 
 pub use crate::playbook::ServerAddress;
 pub use narrow::{Narrowed, real_path};

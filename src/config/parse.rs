@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn without_a_file_only_the_own_folder_is_scratch() {
         let config = Config::load(None, Path::new("/data")).expect("no file, no faults");
-        assert_eq!(config.scratch_folders(), [PathBuf::from("/data/scratch")]);
+        assert_eq!(config.scratch_folders(), [Path::new("/data/scratch")]);
         assert!(config.scratch().aws.is_empty() && config.command_allowed("/bin/anything"));
     }
 
@@ -246,7 +246,7 @@ webhook = { url_env = "SLACK_URL", on = ["failed", "objective_missed", "leaked"]
         assert_eq!(config.scratch().aws[0].account, "210987654321");
         assert_eq!(config.playbooks()[1], Path::new("/etc/more"));
         assert_eq!(config.notify()[0].on.len(), 3);
-        assert_eq!(config.scratch_folders(), [PathBuf::from("/data/scratch")]);
+        assert_eq!(config.scratch_folders(), [Path::new("/data/scratch")]);
     }
 
     #[test]

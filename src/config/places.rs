@@ -120,7 +120,7 @@ pub(super) fn scratch(r: &mut Reader<'_>) -> Option<Places> {
                 );
             }
         }
-        let servers = [postgres, mysql].into_iter().flatten().flatten().collect();
+        let servers: Vec<At<ServerAllowed>> = [postgres, mysql].into_iter().flatten().flatten().collect();
         twice(m, &servers);
         Some(Places {
             aws: aws.unwrap_or_default(),
@@ -132,7 +132,7 @@ pub(super) fn scratch(r: &mut Reader<'_>) -> Option<Places> {
 }
 
 /// Two ways to log in to one server: it would depend on their order which is taken.
-fn twice(m: &mut Fields<'_, '_>, servers: &Vec<At<ServerAllowed>>) {
+fn twice(m: &mut Fields<'_, '_>, servers: &[At<ServerAllowed>]) {
     for (i, server) in servers.iter().enumerate() {
         let address = server.value.address();
         if servers[..i].iter().any(|earlier| earlier.value.address().is(&address)) {

@@ -22,6 +22,8 @@ mod servers;
 mod steps;
 mod subjects;
 mod template;
+#[cfg(test)]
+mod tests;
 pub(crate) mod values;
 
 pub use crate::document::{Faults, FileFault, Severity};

@@ -12,7 +12,7 @@ mod faults;
 mod login;
 pub mod postgres;
 
-pub use login::{Login, Secret, is_here, read as read_password};
+pub use login::{Login, Secret, is_here, read as read_password, tls_word};
 
 use crate::drill::Fault;
 use async_trait::async_trait;

@@ -227,7 +227,7 @@ fn order(value: &Value, bound: &Number) -> Result<Option<Ordering>, String> {
 fn not_alike(wanted: &str, value: &Value) -> String {
     let is = match value {
         Value::Null => "NULL: are there any rows?",
-        Value::Integer(_) | Value::Real(_) => "a number",
+        Value::Integer(_) | Value::Real(_) | Value::Decimal(_) => "a number",
         Value::Text(_) => "a text",
         Value::Blob(_) => "a blob",
     };

@@ -27,6 +27,8 @@
 //! column of REAL affinity loses the sign of -0.0 when it is stored.
 
 use super::{TableFingerprint, sketch::Sketch};
+use crate::ids::Digest;
+use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 /// The id of the algorithm described above.
@@ -161,15 +163,56 @@ impl Tally {
 }
 
 fn digest(columns: &[(String, String)], rows: u64, sum: u128) -> u128 {
-    let mut head = RowBytes::default();
-    head.text(ALGORITHM.as_bytes());
-    for (name, kind) in columns {
-        head.text(name.as_bytes());
-        head.text(kind.as_bytes());
-    }
+    let mut head = Head { algorithm: ALGORITHM, columns }.bytes();
     head.0.extend_from_slice(&rows.to_le_bytes());
     head.0.extend_from_slice(&sum.to_le_bytes());
     xxh3_128_with_seed(&head.0, DIGEST_SEED)
+}
+
+/// What belongs to a digest beside the rows: the algorithm, and the columns with their types.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head<'a> {
+    pub(crate) algorithm: &'static str,
+    pub(crate) columns: &'a [(String, String)],
+}
+
+impl Head<'_> {
+    fn bytes(&self) -> RowBytes {
+        let mut head = RowBytes::default();
+        head.text(self.algorithm.as_bytes());
+        for (name, kind) in self.columns {
+            head.text(name.as_bytes());
+            head.text(kind.as_bytes());
+        }
+        head
+    }
+
+    /// Of the sums of two 64-bit halves of each row's hash: 128 bits, hexadecimal.
+    pub(crate) fn digest(&self, rows: u64, half1: i128, half2: i128) -> String {
+        let mut head = self.bytes();
+        head.0.extend_from_slice(&rows.to_le_bytes());
+        head.0.extend_from_slice(&half1.to_le_bytes());
+        head.0.extend_from_slice(&half2.to_le_bytes());
+        format!("{:032x}", xxh3_128_with_seed(&head.0, DIGEST_SEED))
+    }
+
+    /// SHA-256 over head, rows, buckets, and of each bucket its number, count, and the SHA-256 of its rows' SHA-256 in order.
+    pub(crate) fn strong_digest(
+        &self,
+        rows: u64,
+        buckets: u32,
+        each: &BTreeMap<u32, (i64, String)>,
+    ) -> String {
+        let mut head = self.bytes();
+        head.0.extend_from_slice(&rows.to_le_bytes());
+        head.0.extend_from_slice(&buckets.to_le_bytes());
+        for (bucket, (count, digest)) in each {
+            head.0.extend_from_slice(&bucket.to_le_bytes());
+            head.0.extend_from_slice(&count.to_le_bytes());
+            head.text(digest.as_bytes());
+        }
+        Digest::of(&head.0).to_string()
+    }
 }
 
 #[cfg(test)]

@@ -13,9 +13,12 @@ mod base64;
 mod baseline;
 pub mod catalog;
 mod cells;
+mod decimal;
 mod difference;
 mod fingerprint;
+mod logins;
 mod moment;
+mod postgres;
 mod sketch;
 mod sql;
 mod sqlite;
@@ -27,6 +30,7 @@ mod words;
 
 pub use baseline::{BaselineRequest, WantedBaseline, take_baseline, take_baselines, wanted_baselines};
 pub use fingerprint::ALGORITHM;
+pub use logins::ScratchServers;
 pub use sql::SqlVerifier;
 
 use crate::{
@@ -91,7 +95,14 @@ pub struct Checks {
 impl Checks {
     /// With a verifier for HTTP checks, if this build has one.
     pub fn new(http: Option<Arc<dyn Verifier>>) -> Self {
-        Self { sql: SqlVerifier, http }
+        Self { sql: SqlVerifier::default(), http }
+    }
+
+    /// With the servers that dumps are restored on.
+    #[must_use]
+    pub fn with_servers(mut self, servers: ScratchServers) -> Self {
+        self.sql = SqlVerifier::new(servers);
+        self
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn moment(value: &Value) -> Option<Timestamp> {
             from_millis((real - JULIAN_DAY_OF_1970) * MILLIS_OF_A_DAY)
         }
         Value::Real(real) => from_millis(real * 1000.0),
+        Value::Decimal(text) => text.parse().ok().and_then(|real: f64| moment(&Value::Real(real))),
         Value::Null | Value::Blob(_) => None,
     }
 }

@@ -10,9 +10,12 @@
 //! A timeout drops the session, and a dropped session stops its statement.
 
 use super::{
-    TableFingerprint,
+    SchemaSnapshot, TableFingerprint,
     answer::{self, Answer, Judgement},
+    cells::Element,
     fingerprint::Key,
+    logins::{self, ScratchServers},
+    postgres::{PostgresSession, Reading},
     sqlite,
     statement::Statement,
     tables,
@@ -20,9 +23,10 @@ use super::{
 };
 use crate::{
     drill::{CheckOutcome, CheckStatus, Fault, FaultClass, Outputs},
-    playbook::{CheckKind, Template},
+    playbook::{CheckKind, ServerEngine, Template},
     ports::{CheckRequest, Verifier},
-    time::{Period, SystemClock},
+    server::Login,
+    time::{Period, SystemClock, Timestamp},
 };
 use async_trait::async_trait;
 use std::{collections::BTreeMap, path::Path};
@@ -31,6 +35,9 @@ use std::{collections::BTreeMap, path::Path};
 const SCAN_TIMEOUT: Period = Period::from_secs(6 * 3600);
 /// How long a query may take, where the playbook does not say.
 const QUERY_TIMEOUT: Period = Period::from_secs(600);
+
+/// Connections that share the scan of a restored database, and of a live one.
+const RESTORED_CONNECTIONS: usize = 4;
 
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,10 +70,71 @@ pub(super) trait Session: Send {
     async fn describe(&mut self, table: &Table) -> Result<Shape, Trouble>;
 
     /// Reads all rows once; tells how many it has read, and of about how many.
-    async fn fingerprint(&mut self, target: &Target, seen: Seen<'_>) -> Result<TableFingerprint, Trouble>;
+    async fn fingerprint(
+        &mut self,
+        target: &Target,
+        how: How,
+        seen: Seen<'_>,
+    ) -> Result<TableFingerprint, Trouble>;
 
     /// Words for those of the keys that are known by their hash and are still in the table.
     async fn names(&mut self, target: &Target, keys: &[Key]) -> Result<BTreeMap<Key, String>, Trouble>;
+
+    /// Finds rows by what bucket sums tell of their keys; with `columns`, also a hash of each column.
+    async fn locate(
+        &mut self,
+        target: &Target,
+        how: How,
+        wanted: &[Element],
+        columns: bool,
+    ) -> Result<Vec<Found>, Trouble> {
+        let _ = (target, how, wanted, columns);
+        Err(unsupported("bucket sums"))
+    }
+
+    /// The key and hash of each row in some buckets.
+    async fn marks(&mut self, target: &Target, how: How, buckets: &[u32]) -> Result<Vec<Mark>, Trouble> {
+        let _ = (target, how, buckets);
+        Err(unsupported("buckets"))
+    }
+
+    /// The hashes of the keys of rows that changed at or after a moment, as the column tells.
+    async fn changed(
+        &mut self,
+        shape: &Shape,
+        column: &str,
+        since: Timestamp,
+    ) -> Result<Vec<String>, Trouble> {
+        let _ = (shape, column, since);
+        Err(unsupported("`changed_since`"))
+    }
+
+    /// What the database is made of.
+    async fn schema(&mut self, exclude: &[String]) -> Result<SchemaSnapshot, Trouble> {
+        let _ = exclude;
+        Err(unsupported("the `schema` check"))
+    }
+
+    /// Whether sequences are ahead of their columns.
+    async fn sequences(&mut self) -> Result<Findings, Trouble> {
+        Err(unsupported("the `sequences` check"))
+    }
+
+    /// Whether foreign keys find their rows.
+    async fn references(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        let _ = seen;
+        Err(unsupported("the `references` check"))
+    }
+
+    /// The engine's own name for the moment that is read: an LSN, a GTID set.
+    async fn position(&mut self) -> Result<Option<String>, Trouble> {
+        Ok(None)
+    }
+
+    /// What should be said beside each outcome, such as that the user could write.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Runs a query and counts at most `enough` rows.
     async fn answer(&mut self, statement: &Statement, enough: u64) -> Result<Answer, Trouble>;
@@ -77,6 +145,53 @@ pub(super) trait Session: Send {
 
 /// Told how many rows were read, and of how many.
 pub(super) type Seen<'a> = &'a (dyn Fn(u64, Option<u64>) + Send + Sync);
+
+fn unsupported(what: &str) -> Trouble {
+    Fault::new(FaultClass::Permanent, format!("{what} can't be had of this kind of database")).into()
+}
+
+/// How a fingerprint is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct How {
+    /// SHA-256 for each row.
+    pub(super) strong: bool,
+    /// How many buckets.
+    pub(super) buckets: u32,
+}
+
+/// A row that was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) element: Element,
+    /// Its key in words, such as `id=5`.
+    pub(super) words: String,
+    /// The integer columns of its key.
+    pub(super) keys: Vec<i128>,
+    /// A hash of each column, in order; empty where not asked for.
+    pub(super) columns: Vec<String>,
+}
+
+/// A row's key in words, what sums would tell of the key, and its hash.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mark {
+    pub(super) words: String,
+    pub(super) bucket: u32,
+    pub(super) r: u32,
+    pub(super) hash: String,
+}
+
+/// What a check of the whole database found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Findings {
+    /// How many things were looked at.
+    pub(super) looked_at: u64,
+    /// What they are, in words: `sequence`.
+    pub(super) thing: &'static str,
+    /// What is wrong.
+    pub(super) problems: Vec<String>,
+    /// What could not be looked at.
+    pub(super) notes: Vec<String>,
+}
 
 /// What the engine's own check found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -119,6 +234,22 @@ pub(super) struct Shape {
     pub(super) key: Vec<String>,
     /// The name under which the engine's row number can be asked for.
     pub(super) row_number: Option<&'static str>,
+    /// Only rows for which this holds; its parameters are counted from 1.
+    pub(super) condition: Option<Statement>,
+    /// Which rows are left out since they changed after the recovery point.
+    pub(super) left_out: LeftOut,
+}
+
+/// Rows that are left out of a fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum LeftOut {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those for which the column tells a moment at or after this.
+    Since(String, Timestamp),
+    /// Those whose keys have these hashes.
+    Keys(Vec<String>),
 }
 
 /// What a fingerprint is taken of.
@@ -129,8 +260,23 @@ pub(super) enum Target {
 }
 
 /// Makes the checks of SQL databases.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SqlVerifier;
+#[derive(Debug, Clone)]
+pub struct SqlVerifier {
+    servers: ScratchServers,
+}
+
+impl SqlVerifier {
+    /// With the servers that dumps are restored on.
+    pub fn new(servers: ScratchServers) -> Self {
+        Self { servers }
+    }
+}
+
+impl Default for SqlVerifier {
+    fn default() -> Self {
+        Self::new(ScratchServers::none())
+    }
+}
 
 #[async_trait]
 impl Verifier for SqlVerifier {
@@ -149,9 +295,10 @@ impl Verifier for SqlVerifier {
             }
         };
         let limit = ask.check.timeout.unwrap_or(default);
-        let found = tokio::time::timeout(limit.to_std(), Box::pin(look(ask))).await.map_err(|_| {
-            Fault::new(FaultClass::Timeout, format!("stopped after {}, its timeout", limit.human()))
-        })?;
+        let found =
+            tokio::time::timeout(limit.to_std(), Box::pin(look(ask, &self.servers))).await.map_err(|_| {
+                Fault::new(FaultClass::Timeout, format!("stopped after {}, its timeout", limit.human()))
+            })?;
         let mut outcome = match found {
             Ok(outcome) => outcome,
             Err(Trouble::Fault(fault)) => return Err(fault),
@@ -189,11 +336,11 @@ fn judged(judgement: Judgement, rows: u64) -> CheckOutcome {
     }
 }
 
-async fn look(ask: &CheckRequest<'_>) -> Result<CheckOutcome, Trouble> {
+async fn look(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<CheckOutcome, Trouble> {
     if let CheckKind::Fingerprint(check) = &ask.check.kind {
         tables::preconditions(ask, check)?;
     }
-    let mut session = open(ask.subject).await?;
+    let mut session = open(ask, servers).await?;
     let found = match &ask.check.kind {
         CheckKind::Integrity => integrity(session.as_mut()).await,
         CheckKind::Fingerprint(check) => tables::check(session.as_mut(), ask, check).await,
@@ -231,7 +378,12 @@ async fn look(ask: &CheckRequest<'_>) -> Result<CheckOutcome, Trouble> {
     found
 }
 
-async fn open(subject: &Outputs) -> Result<Box<dyn Session>, Trouble> {
+async fn open(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<Box<dyn Session>, Trouble> {
+    let subject = ask.subject;
+    if let Some(engine) = logins::engine(subject) {
+        let login = logins::restored(ask, engine, servers)?;
+        return open_server(&login, RESTORED_CONNECTIONS).await;
+    }
     let permanent = |message: String| Trouble::Fault(Fault::new(FaultClass::Permanent, message));
     match subject.get("engine").map(String::as_str) {
         Some("sqlite") => {
@@ -241,11 +393,20 @@ async fn open(subject: &Outputs) -> Result<Box<dyn Session>, Trouble> {
             Ok(Box::new(sqlite::SqliteSession::of_restored(Path::new(path)).await?))
         }
         Some(other) => Err(permanent(format!(
-            "this build checks databases of engine sqlite; the restore step gave engine `{other}`"
+            "this build checks databases of engine sqlite, postgres and mysql; the restore step gave engine `{other}`"
         ))),
         None => Err(permanent(
             "the restore step gave no `engine`: it restores no database that SQL checks can look at".into(),
         )),
+    }
+}
+
+/// A session on a server's database.
+pub(super) async fn open_server(login: &Login, connections: usize) -> Result<Box<dyn Session>, Trouble> {
+    let reading = Reading { connections, snapshot: None };
+    match login.engine {
+        ServerEngine::Postgres => Ok(Box::new(PostgresSession::open(login, reading).await?)),
+        ServerEngine::Mysql => Err(unsupported("checks on MySQL")),
     }
 }
 

@@ -34,10 +34,11 @@ impl Statement {
         placeholder: fn(usize, &str) -> String,
     ) -> Result<Statement, Fault> {
         let mut built = Statement { sql: String::new(), values: Vec::new() };
-        let mut reader = Reader { inside: Inside::Nothing, ended: false, first: First::NotYet };
+        let mut reader = Reader { inside: Inside::Nothing, ended: None, first: First::NotYet, read: 0 };
         for part in parts {
             match part {
                 Bound::Text(text) => {
+                    reader.read = built.sql.len();
                     reader.read(&text)?;
                     built.sql.push_str(&text);
                 }
@@ -48,15 +49,37 @@ impl Statement {
                 }
             }
         }
+        let ended = reader.ended;
         reader.finish()?;
+        // Without its semicolon, and what may come after one: the statement can stand in another.
+        if let Some(end) = ended {
+            built.sql.truncate(end);
+        }
+        Ok(built)
+    }
+
+    /// Builds a condition, in parentheses; its parameters are counted from 1.
+    pub(super) fn condition(
+        parts: Vec<Bound>,
+        placeholder: fn(usize, &str) -> String,
+    ) -> Result<Statement, Fault> {
+        const BEFORE: &str = "select 1 where ";
+        let whole = std::iter::once(Bound::Text(format!("{BEFORE}(")))
+            .chain(parts)
+            .chain(std::iter::once(Bound::Text("\n)".to_owned())));
+        let mut built = Self::build(whole.collect(), placeholder)?;
+        built.sql.drain(..BEFORE.len());
         Ok(built)
     }
 }
 
 struct Reader {
     inside: Inside,
-    ended: bool,
+    /// Where the semicolon is.
+    ended: Option<usize>,
     first: First,
+    /// The bytes before the text that is being read.
+    read: usize,
 }
 
 /// The first word of the statement.
@@ -72,9 +95,9 @@ fn wrong(message: impl Into<String>) -> Fault {
 
 impl Reader {
     fn read(&mut self, text: &str) -> Result<(), Fault> {
-        let mut chars = text.chars().peekable();
-        while let Some(c) = chars.next() {
-            let next = chars.peek().copied();
+        let mut chars = text.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            let next = chars.peek().map(|(_, next)| *next);
             match self.inside {
                 // A doubled quote ends and begins again at once, which comes to the same.
                 Inside::Quote(end) if c == end => self.inside = Inside::Nothing,
@@ -95,9 +118,11 @@ impl Reader {
                             chars.next();
                             self.inside = Inside::BlockComment;
                         }
-                        (';', _) => self.ended = true,
+                        (';', _) => {
+                            self.ended.get_or_insert(self.read + at);
+                        }
                         (c, _) if c.is_whitespace() => {}
-                        _ if self.ended => {
+                        _ if self.ended.is_some() => {
                             return Err(wrong("the query holds more than one statement; a check runs one"));
                         }
                         ('\'' | '"' | '`', _) => self.inside = Inside::Quote(c),
@@ -141,7 +166,7 @@ impl Reader {
                 "a {{ … }} stands inside quotes, where it would be plain text; write it without quotes, it is bound as a parameter",
             )),
             Inside::LineComment | Inside::BlockComment => Err(wrong("a {{ … }} stands inside a comment")),
-            Inside::Nothing | Inside::Word if self.ended => {
+            Inside::Nothing | Inside::Word if self.ended.is_some() => {
                 Err(wrong("the query holds more than one statement; a check runs one"))
             }
             Inside::Nothing | Inside::Word => {
@@ -181,7 +206,7 @@ mod tests {
     #[test]
     fn references_become_parameters() {
         let built = build(&["select * from t where a < ", "x' or 1", " and b > ", "2", ";"]).expect("builds");
-        assert_eq!(built.sql, "select * from t where a < ?1 and b > ?2;");
+        assert_eq!(built.sql, "select * from t where a < ?1 and b > ?2");
         assert_eq!(built.values, ["x' or 1", "2"]);
     }
 
@@ -197,7 +222,9 @@ mod tests {
             "select 'a' -- :x ?1\n || 'b'",
             "select '{{' || \"@\"",
         ] {
-            assert_eq!(build(&[sql]).map(|built| built.sql), Ok(sql.to_owned()));
+            let alone =
+                sql.split_once(" ; -- done").or(sql.split_once(";;  /*")).map_or(sql, |(alone, _)| alone);
+            assert_eq!(build(&[sql]).map(|built| built.sql), Ok(alone.to_owned()));
         }
     }
 

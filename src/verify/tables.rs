@@ -1,10 +1,10 @@
 //! The `fingerprint` check: which tables, what stands in the way, how they compare with what is expected.
 
 use super::{
-    TableFingerprint,
+    TableFingerprint, cells,
     difference::{Comparison, compare},
     fingerprint::{ALGORITHM, Key},
-    sql::{Session, Table, TableKind, Target, Trouble, outcome},
+    sql::{How, Session, Table, TableKind, Target, Trouble, outcome},
     statement::Statement,
     words::{counted, grouped, nearest},
 };
@@ -50,6 +50,11 @@ pub(super) fn preconditions(ask: &CheckRequest<'_>, check: &FingerprintCheck) ->
     }
 }
 
+/// How the check wants its fingerprints.
+pub(super) fn how(check: &FingerprintCheck) -> How {
+    How { strong: check.strong, buckets: check.buckets.unwrap_or(cells::BUCKETS) }
+}
+
 /// Takes the fingerprints that a check asks for.
 pub(super) async fn measure(
     session: &mut dyn Session,
@@ -69,11 +74,12 @@ pub(super) async fn measure(
         }
         of => targets(session, of, &check.exclude, &mut measured).await?,
     };
+    let how = how(check);
     let mut before = 0;
     for target in targets {
         let name = target.name().to_owned();
         let seen = |rows, total: Option<u64>| tick(&name, before + rows, total.map(|total| before + total));
-        let print = session.fingerprint(&target, &seen).await?;
+        let print = session.fingerprint(&target, how, &seen).await?;
         before += print.rows;
         if print.rows == 0 && !check.allow_empty {
             measured.faults.push(format!("{name} has no rows; `allow_empty: true` if that is right"));

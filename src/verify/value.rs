@@ -1,5 +1,6 @@
 //! Single values that a database gave, and how they are compared and shown.
 
+use super::decimal::Decimal;
 use crate::ids::Digest;
 use std::{cmp::Ordering, fmt};
 
@@ -9,15 +10,24 @@ pub(super) enum Value {
     Null,
     Integer(i64),
     Real(f64),
+    /// An exact decimal, as the database writes it.
+    Decimal(String),
     Text(String),
     Blob(Vec<u8>),
 }
 
-/// A number of either kind, compared without loss.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A number of any kind, compared without loss.
+#[derive(Debug, Clone)]
 pub(super) enum Exact {
     Integer(i128),
     Real(f64),
+    Decimal(Decimal),
+}
+
+impl PartialEq for Exact {
+    fn eq(&self, other: &Self) -> bool {
+        self.partial_cmp(other) == Some(Ordering::Equal)
+    }
 }
 
 impl Exact {
@@ -31,14 +41,26 @@ impl Exact {
     }
 }
 
+impl Exact {
+    /// A real beside a decimal is taken as it is written: 0.1 equals 0.10.
+    fn decimal(&self) -> Option<Decimal> {
+        match self {
+            Exact::Integer(integer) => Decimal::parse(&integer.to_string()),
+            Exact::Real(real) => Decimal::parse(&real.to_string()),
+            Exact::Decimal(decimal) => Some(decimal.clone()),
+        }
+    }
+}
+
 impl PartialOrd for Exact {
     /// Exact: 9007199254740993 is more than 9007199254740992.0, though the first has no such real of its own.
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        match (*self, *other) {
-            (Exact::Integer(a), Exact::Integer(b)) => Some(a.cmp(&b)),
-            (Exact::Real(a), Exact::Real(b)) => a.partial_cmp(&b),
-            (Exact::Real(a), Exact::Integer(b)) => order(b, a).map(Ordering::reverse),
-            (Exact::Integer(a), Exact::Real(b)) => order(a, b),
+        match (self, other) {
+            (Exact::Integer(a), Exact::Integer(b)) => Some(a.cmp(b)),
+            (Exact::Real(a), Exact::Real(b)) => a.partial_cmp(b),
+            (Exact::Real(a), Exact::Integer(b)) => order(*b, *a).map(Ordering::reverse),
+            (Exact::Integer(a), Exact::Real(b)) => order(*a, *b),
+            (a, b) => Some(a.decimal()?.cmp(&b.decimal()?)),
         }
     }
 }
@@ -62,6 +84,11 @@ impl Value {
         match self {
             Value::Integer(i) => Some(Exact::Integer(i128::from(*i))),
             Value::Real(real) => Some(Exact::Real(*real)),
+            Value::Decimal(text) => match Decimal::parse(text) {
+                Some(decimal) => Some(Exact::Decimal(decimal)),
+                // NaN and the infinities.
+                None => text.parse().ok().map(Exact::Real),
+            },
             _ => None,
         }
     }
@@ -85,7 +112,7 @@ impl fmt::Display for Value {
             Value::Null => f.write_str("NULL"),
             Value::Integer(i) => write!(f, "{i}"),
             Value::Real(real) => write!(f, "{real:?}"),
-            Value::Text(text) => f.write_str(text),
+            Value::Text(text) | Value::Decimal(text) => f.write_str(text),
             Value::Blob(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
         }
     }

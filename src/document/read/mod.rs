@@ -496,6 +496,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_refused_is_said_once() {
+        let text = "three: 3\nnam: x";
+        let mut cx = Context::new(Faults::new(Path::new("x.yaml"), text));
+        let root = crate::document::parse_yaml(text, &mut cx.faults).expect("yaml");
+        let read = |r: &mut Reader<'_>| {
+            r.fields("a pair", |m| {
+                m.elsewhere(&["three"], "is for others", "leave it out");
+                let _ = m.need("name", "What it is called.", |r| r.text());
+                m.one_of::<i64>(&[("one", "1", |r| r.integer(0, 1)), ("two", "2", |r| r.integer(0, 2))])
+            })
+        };
+        assert_eq!(cx.read(&root, read), None);
+        let said: Vec<&str> = cx.faults.iter().map(|fault| fault.message.as_str()).collect();
+        assert_eq!(said, ["`three` is for others", "a pair has no key `nam`"]);
+    }
+
+    #[test]
     fn the_reading_code_describes_itself() {
         let schema = describe(pair);
         assert_eq!(schema["required"], json!(["name"]));

@@ -18,7 +18,7 @@ use super::{
     TableFingerprint,
     answer::Answer,
     fingerprint::Key,
-    sql::{Integrity, Seen, Session, Shape, Table, Target, Trouble},
+    sql::{How, Integrity, Seen, Session, Shape, Table, Target, Trouble},
     statement::Statement,
     value::Value,
     words::{counted, grouped},
@@ -304,7 +304,12 @@ impl Session for SqliteSession {
         schema::describe(&mut self.connection, table).await
     }
 
-    async fn fingerprint(&mut self, target: &Target, seen: Seen<'_>) -> Result<TableFingerprint, Trouble> {
+    async fn fingerprint(
+        &mut self,
+        target: &Target,
+        _: How,
+        seen: Seen<'_>,
+    ) -> Result<TableFingerprint, Trouble> {
         let shape = match target {
             Target::Table(shape) => shape,
             Target::Query(statement) => {

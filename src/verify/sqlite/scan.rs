@@ -45,6 +45,8 @@ pub(super) struct Plan {
     statement: Statement,
     /// Where the row number is compared, for a part of the table.
     row_number: Option<&'static str>,
+    /// Whether there is a condition already.
+    conditional: bool,
     /// The places of the key's columns in the row.
     key: Vec<usize>,
 }
@@ -53,14 +55,24 @@ impl Plan {
     pub(super) fn of_table(shape: &Shape) -> Self {
         let names: Vec<String> =
             shape.columns.iter().map(|(name, _)| format!("x.{}", quoted(name))).collect();
-        let sql = format!("select {} from main.{} as x", names.join(", "), quoted(&shape.table.name));
+        let mut sql = format!("select {} from main.{} as x", names.join(", "), quoted(&shape.table.name));
+        let mut values = Vec::new();
+        if let Some(condition) = &shape.condition {
+            sql.push_str(&format!(" where {}", condition.sql));
+            values.clone_from(&condition.values);
+        }
         let place = |key: &String| shape.columns.iter().position(|(name, _)| name == key);
         let key = shape.key.iter().map(place).collect::<Option<Vec<usize>>>().unwrap_or_default();
-        Self { statement: Statement { sql, values: Vec::new() }, row_number: shape.row_number, key }
+        Self {
+            statement: Statement { sql, values },
+            row_number: shape.row_number,
+            conditional: shape.condition.is_some(),
+            key,
+        }
     }
 
     pub(super) fn of_query(statement: &Statement) -> Self {
-        Self { statement: statement.clone(), row_number: None, key: Vec::new() }
+        Self { statement: statement.clone(), row_number: None, conditional: false, key: Vec::new() }
     }
 
     fn statement(&self, part: Part) -> Statement {
@@ -68,7 +80,8 @@ impl Plan {
         if let (Part::Range(from, to), Some(number)) = (part, self.row_number) {
             // Numbers are written out: a bound text would be compared as one. The least i64 has no literal of its own.
             let from = if from == i64::MIN { "(-9223372036854775807 - 1)".into() } else { from.to_string() };
-            statement.sql.push_str(&format!(" where x.{number} between {from} and {to}"));
+            let and = if self.conditional { "and" } else { "where" };
+            statement.sql.push_str(&format!(" {and} x.{number} between {from} and {to}"));
         }
         statement
     }

@@ -2,7 +2,7 @@
 
 use super::{Pace, each_row, value};
 use crate::verify::{
-    sql::{Shape, Table, TableKind, Trouble},
+    sql::{LeftOut, Shape, Table, TableKind, Trouble},
     statement::Statement,
     value::Value,
 };
@@ -56,7 +56,7 @@ pub(super) async fn describe(connection: &mut SqliteConnection, table: &Table) -
     let row_number =
         ["rowid", "_rowid_", "oid"].into_iter().find(|alias| table.numbered && !hidden_by_column(alias));
     let key = key.into_iter().map(|(_, name)| name).collect();
-    Ok(Shape { table: table.clone(), columns, key, row_number })
+    Ok(Shape { table: table.clone(), columns, key, row_number, condition: None, left_out: LeftOut::Nothing })
 }
 
 /// A name as SQL takes it, whatever is in it.
