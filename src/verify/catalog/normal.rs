@@ -16,14 +16,14 @@ use std::ops::Range;
 
 /// A piece of SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Token {
-    text: String,
+pub(super) struct Token {
+    pub(super) text: String,
     /// Whether white space stood before it.
-    spaced: bool,
+    pub(super) spaced: bool,
 }
 
 impl Token {
-    fn is(&self, text: &str) -> bool {
+    pub(super) fn is(&self, text: &str) -> bool {
         self.text == text
     }
 
@@ -36,7 +36,7 @@ impl Token {
 
 /// Spaces and lists of cast constants in one form.
 pub(super) fn expression(sql: &str) -> String {
-    let mut tokens = tokens(sql);
+    let mut tokens = tokens(sql, false);
     while let Some(changed) = cast_elements(&tokens) {
         tokens = changed;
     }
@@ -45,15 +45,16 @@ pub(super) fn expression(sql: &str) -> String {
 
 /// As [`expression`], and no qualified names in a query of one relation.
 pub(super) fn view(sql: &str) -> String {
-    let mut tokens = tokens(sql);
+    let mut tokens = tokens(sql, false);
     while let Some(changed) = cast_elements(&tokens) {
         tokens = changed;
     }
     joined(&unqualified(tokens))
 }
 
-/// Texts with their quotes, words with their digits, each other character alone; `::` in one.
-fn tokens(sql: &str) -> Vec<Token> {
+/// Texts with their quotes, words with their digits, each other character alone; `::` in one. `backslashes`: every text may have
+/// them before a quote, not only one that says so with an E.
+pub(super) fn tokens(sql: &str, backslashes: bool) -> Vec<Token> {
     let chars: Vec<char> = sql.chars().collect();
     let mut found = Vec::new();
     let (mut at, mut spaced) = (0, false);
@@ -67,7 +68,7 @@ fn tokens(sql: &str) -> Vec<Token> {
         let end = if escapes {
             quoted_end(&chars, at + 1, true)
         } else if c == '\'' || c == '"' || c == '`' {
-            quoted_end(&chars, at, false)
+            quoted_end(&chars, at, backslashes && c == '\'')
         } else if is_word(c) {
             let length = chars.iter().skip(at).take_while(|c| is_word(**c)).count();
             at + length
@@ -107,7 +108,7 @@ fn quoted_end(chars: &[char], start: usize, escapes: bool) -> usize {
 }
 
 /// One space where there was any white space, but none behind an opening bracket nor before a closing one.
-fn joined(tokens: &[Token]) -> String {
+pub(super) fn joined(tokens: &[Token]) -> String {
     let mut text = String::new();
     let mut opened = true;
     for token in tokens {
@@ -121,7 +122,7 @@ fn joined(tokens: &[Token]) -> String {
 }
 
 /// Where the bracket closes that opens there.
-fn closing(tokens: &[Token], open: usize) -> Option<usize> {
+pub(super) fn closing(tokens: &[Token], open: usize) -> Option<usize> {
     let mut depth = 0usize;
     for (at, token) in tokens.iter().enumerate().skip(open) {
         match token.text.as_str() {
@@ -325,7 +326,7 @@ mod tests {
         ];
         for (to_15, from_16) in pairs {
             assert_eq!(view(to_15), view(from_16));
-            assert_eq!(view(from_16), joined(&tokens(from_16)));
+            assert_eq!(view(from_16), joined(&tokens(from_16, false)));
         }
     }
 
