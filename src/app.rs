@@ -14,7 +14,7 @@ use crate::{
     provider::{Commands, Scratch, SqliteFile},
     random::SystemRandom,
     time::SystemClock,
-    verify::{Checks, http::HttpVerifier},
+    verify::{Checks, ScratchServers, http::HttpVerifier},
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -56,7 +56,7 @@ impl App {
     pub fn engine(&self, observer: Arc<dyn Observer>) -> Engine {
         Engine::new(Ports {
             providers: Arc::new(self.providers()),
-            verifier: Arc::new(Checks::new(Some(Arc::new(HttpVerifier::new())))),
+            verifier: Arc::new(Checks::new(Some(Arc::new(HttpVerifier::new()))).with_servers(self.servers())),
             commands: Arc::new(StepCommands::new(self.runner(), self.allowed())),
             journal: Arc::clone(&self.journal) as Arc<dyn Journal>,
             clock: Arc::new(SystemClock),
@@ -75,6 +75,12 @@ impl App {
         let command: Arc<dyn Provider> =
             Arc::new(Commands::new(self.runner(), self.allowed(), self.scratch()));
         BTreeMap::from([(SourceKind::Sqlite, sqlite), (SourceKind::Command, command)])
+    }
+
+    /// The scratch server of a dump, as playbook and operator describe it together.
+    fn servers(&self) -> ScratchServers {
+        let config = self.config.clone();
+        ScratchServers::new(move |dump| config.scratch_server(dump).map(|allowed| allowed.server))
     }
 
     /// Runs commands under a guard, which is this very program.

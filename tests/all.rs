@@ -10,4 +10,5 @@
 mod bad_input;
 mod binary;
 mod guard;
+mod servers;
 mod sim;
