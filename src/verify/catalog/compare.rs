@@ -43,7 +43,8 @@ pub fn without(snapshot: &SchemaSnapshot, patterns: &[impl AsRef<str>]) -> Schem
             let pattern = pattern.as_ref().trim();
             [object, &short].into_iter().any(|object| {
                 matches(pattern, object)
-                    || !pattern.contains(' ') && kind_and_name(object).is_some_and(|(_, name)| matches(pattern, name))
+                    || !pattern.contains(' ')
+                        && kind_and_name(object).is_some_and(|(_, name)| matches(pattern, name))
             })
         })
     };
@@ -59,9 +60,11 @@ pub fn compare(baseline: &SchemaSnapshot, restored: &SchemaSnapshot) -> Vec<Stri
     let new = only_in(restored, baseline);
     let mut lines = Vec::new();
     for (object, definition) in &gone.alone {
-        let was = if definition.is_empty() { String::new() } else { format!("; it was: {}", shown(definition)) };
+        let was =
+            if definition.is_empty() { String::new() } else { format!("; it was: {}", shown(definition)) };
         let with = gone.with(object).map(|with| format!(", and with it {with}")).unwrap_or_default();
-        let hint = renamed(object, definition, &new.alone).map(|hint| format!(" ({hint})")).unwrap_or_default();
+        let hint =
+            renamed(object, definition, &new.alone).map(|hint| format!(" ({hint})")).unwrap_or_default();
         lines.push(format!("{object} is missing{with}{was}{hint}"));
     }
     for (object, was) in &baseline.objects {
@@ -152,13 +155,52 @@ fn renamed(object: &str, definition: &str, new: &BTreeMap<&str, &str>) -> Option
 
 /// The kinds whose names are more than a word.
 const KINDS: [&str; 46] = [
-    "column order of", "materialized view", "foreign table", "event trigger", "foreign data wrapper",
-    "text search configuration", "text search dictionary", "text search parser", "text search template",
-    "operator family", "operator class", "access method", "user mapping for", "transform for", "owner of",
-    "database", "schema", "extension", "table", "view", "column", "constraint", "index", "trigger", "rule",
-    "policy", "function", "procedure", "aggregate", "type", "domain", "sequence", "statistics", "collation",
-    "cast", "operator", "conversion", "server", "language", "grant", "revoke", "default", "event", "partition",
-    "package", "period",
+    "column order of",
+    "materialized view",
+    "foreign table",
+    "event trigger",
+    "foreign data wrapper",
+    "text search configuration",
+    "text search dictionary",
+    "text search parser",
+    "text search template",
+    "operator family",
+    "operator class",
+    "access method",
+    "user mapping for",
+    "transform for",
+    "owner of",
+    "database",
+    "schema",
+    "extension",
+    "table",
+    "view",
+    "column",
+    "constraint",
+    "index",
+    "trigger",
+    "rule",
+    "policy",
+    "function",
+    "procedure",
+    "aggregate",
+    "type",
+    "domain",
+    "sequence",
+    "statistics",
+    "collation",
+    "cast",
+    "operator",
+    "conversion",
+    "server",
+    "language",
+    "grant",
+    "revoke",
+    "default",
+    "event",
+    "partition",
+    "package",
+    "period",
 ];
 
 /// `table`, `shop.orders`.
@@ -340,7 +382,9 @@ mod tests {
         );
         assert_eq!(
             compare(&schema(&[]), &schema(&SHOP)),
-            ["table shop.orders is new: not in the baseline, and so is 2 columns, 1 constraint, 1 grant and 1 index"]
+            [
+                "table shop.orders is new: not in the baseline, and so is 2 columns, 1 constraint, 1 grant and 1 index"
+            ]
         );
     }
 
@@ -395,7 +439,8 @@ mod tests {
             ("view shop.tmp_view", ""),
         ]);
         let left = |patterns: &[&str]| without(&all, patterns).objects.into_keys().collect::<Vec<_>>();
-        let kept = ["grant select on table public.kept to \"a to b\"", "table public.kept", "view shop.tmp_view"];
+        let kept =
+            ["grant select on table public.kept to \"a to b\"", "table public.kept", "view shop.tmp_view"];
         assert_eq!(left(&["table tmp_*"]), kept);
         assert_eq!(left(&["table public.tmp_*"]), kept);
         assert_eq!(left(&["*.tmp_*"]).len(), 2);

@@ -25,6 +25,7 @@ mod compare;
 mod mysql;
 mod normal;
 mod postgres;
+mod words;
 
 pub use compare::{OWNERS_AND_GRANTS, compare, digest, without};
 
@@ -34,8 +35,6 @@ use sha2::{Digest as _, Sha256};
 
 /// firedrill's own table, which is not part of anybody's database.
 const OWN_TABLE: &str = "_firedrill";
-/// Problems of a kind that are listed.
-const LISTED: usize = 10;
 
 /// What a look at the catalog found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -125,16 +124,6 @@ fn hashed(text: &str) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The first of a kind of line, and how many more there are.
-fn first(lines: Vec<String>, what: &str) -> Vec<String> {
-    let more = lines.len().saturating_sub(LISTED);
-    let mut shown: Vec<String> = lines.into_iter().take(LISTED).collect();
-    if more > 0 {
-        shown.push(format!("and {} more {what}", super::words::grouped(more as u64)));
-    }
-    shown
 }
 
 /// The text of a column that is never NULL.

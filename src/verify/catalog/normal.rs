@@ -201,8 +201,19 @@ fn split(tokens: &[Token]) -> Vec<&[Token]> {
 
 /// Words that end a FROM clause, and those that follow a relation's alias.
 const BEHIND_FROM: [&str; 13] = [
-    "WHERE", "GROUP", "HAVING", "WINDOW", "UNION", "INTERSECT", "EXCEPT", "ORDER", "LIMIT", "OFFSET", "FETCH",
-    "FOR", "TABLESAMPLE",
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "WINDOW",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+    "ORDER",
+    "LIMIT",
+    "OFFSET",
+    "FETCH",
+    "FOR",
+    "TABLESAMPLE",
 ];
 
 /// Takes the relation's name away before columns, where the query itself (not one within it) reads exactly one.
@@ -218,9 +229,12 @@ fn unqualified(tokens: Vec<Token>) -> Vec<Token> {
         .take_while(|at| !BEHIND_FROM.iter().any(|end| word(*at, end)) && !word(*at, ";"))
         .collect();
     let joins = item.iter().any(|at| word(*at, ",") || word(*at, "JOIN"));
-    let several = outermost.iter().any(|at| ["UNION", "INTERSECT", "EXCEPT"].iter().any(|set| word(*at, set)));
+    let several =
+        outermost.iter().any(|at| ["UNION", "INTERSECT", "EXCEPT"].iter().any(|set| word(*at, set)));
     let alias = item.iter().rev().find(|at| tokens.get(**at).is_some_and(Token::is_word));
-    let (false, Some(alias)) = (joins || several, alias.and_then(|at| tokens.get(*at)).cloned()) else { return tokens };
+    let (false, Some(alias)) = (joins || several, alias.and_then(|at| tokens.get(*at)).cloned()) else {
+        return tokens;
+    };
     let qualifier = |at: usize| {
         tokens.get(at) == Some(&Token { spaced: tokens.get(at).is_some_and(|t| t.spaced), ..alias.clone() })
             && tokens.get(at + 1).is_some_and(|token| token.is(".") && !token.spaced)
@@ -255,9 +269,9 @@ fn own_scope(tokens: &[Token]) -> Vec<(usize, usize)> {
     let (mut at, mut depth) = (0, 0usize);
     while let Some(token) = tokens.get(at) {
         if token.is("(") {
-            let within = tokens.get(at + 1).is_some_and(|next| {
-                ["SELECT", "WITH", "VALUES"].contains(&next.text.as_str())
-            });
+            let within = tokens
+                .get(at + 1)
+                .is_some_and(|next| ["SELECT", "WITH", "VALUES"].contains(&next.text.as_str()));
             if within && let Some(end) = closing(tokens, at) {
                 at = end + 1;
                 continue;
@@ -298,7 +312,10 @@ mod tests {
 
     #[test]
     fn spaces_are_one_but_not_in_texts() {
-        assert_eq!(expression("CASE\n    WHEN (a =  'x  y''  z') THEN 1\nEND"), "CASE WHEN (a = 'x  y''  z') THEN 1 END");
+        assert_eq!(
+            expression("CASE\n    WHEN (a =  'x  y''  z') THEN 1\nEND"),
+            "CASE WHEN (a = 'x  y''  z') THEN 1 END"
+        );
         assert_eq!(expression(r"E'a\'  b'  || 'c' "), r"E'a\'  b' || 'c'");
         assert_eq!(expression("'never closed  "), "'never closed  ");
     }

@@ -10,7 +10,7 @@
 //! Of a message only what comes before a printed record is kept: MariaDB prints rows.
 
 use super::{
-    super::{Findings, Progress, first, text},
+    super::{Findings, OWN_TABLE, Progress, text, words::first},
     Place, quoted, shown,
 };
 use crate::{
@@ -26,7 +26,8 @@ const WITHOUT_KEY: &str = "select cast(t.table_name as char) from information_sc
     where t.table_schema = ? and t.table_type in ('BASE TABLE', 'SYSTEM VERSIONED') and not exists ( \
       select 1 from information_schema.table_constraints k where k.table_schema = t.table_schema \
       and k.table_name = t.table_name and k.constraint_type in ('PRIMARY KEY', 'UNIQUE')) order by 1";
-const SETTINGS: &str = "select cast(@@innodb_force_recovery as char), cast(@@innodb_checksum_algorithm as char)";
+const SETTINGS: &str =
+    "select cast(@@innodb_force_recovery as char), cast(@@innodb_checksum_algorithm as char)";
 const FORCE_RECOVERY: &str = "select cast(@@innodb_force_recovery as char)";
 /// MySQL alone tells the state of a tablespace.
 const TABLESPACES: &str = "select cast(name as char), cast(state as char) from information_schema.innodb_tablespaces \
@@ -43,7 +44,7 @@ pub(in crate::verify::catalog) async fn check(
         tablespaces(ask, &place, &mut found).await?;
     }
     let rows: Vec<_> = ask.rows(TABLES, &[&place.database]).await?;
-    let rows: Vec<_> = rows.iter().filter(|row| text(row, 0) != super::super::OWN_TABLE).collect();
+    let rows: Vec<_> = rows.iter().filter(|row| text(row, 0) != OWN_TABLE).collect();
     let total = rows.len() as u64;
     let (mut tables, mut views) = (0u64, 0u64);
     let mut damaged = Vec::new();
@@ -79,12 +80,15 @@ pub(in crate::verify::catalog) async fn check(
         .await?
         .iter()
         .map(|row| text(row, 0))
-        .filter(|name| *name != super::super::OWN_TABLE)
-        .map(|name| format!("table {} has no primary and no unique key: rows of it can't be told apart", shown(name)))
+        .filter(|name| *name != OWN_TABLE)
+        .map(|name| {
+            format!("table {} has no primary and no unique key: rows of it can't be told apart", shown(name))
+        })
         .collect();
     found.notes.extend(first(without, "tables without a key"));
     found.looked_at = tables + views;
-    found.words = format!("CHECK TABLE EXTENDED looked at {} and {}", counted(tables, "table"), counted(views, "view"));
+    found.words =
+        format!("CHECK TABLE EXTENDED looked at {} and {}", counted(tables, "table"), counted(views, "view"));
     Ok(found)
 }
 
@@ -187,7 +191,9 @@ mod tests {
 
     fn rows(rows: &[(&str, &str)]) -> Vec<crate::server::Row> {
         rows.iter()
-            .map(|(kind, message)| ["fd_1.t", "check", kind, message].map(|text| Some(text.to_owned())).into())
+            .map(|(kind, message)| {
+                ["fd_1.t", "check", kind, message].map(|text| Some(text.to_owned())).into()
+            })
             .collect()
     }
 
@@ -201,7 +207,10 @@ mod tests {
             ])),
             Judged::Damaged("InnoDB: Index 'by_name' contains 5 entries, should be 6.; Corrupt".into())
         );
-        assert_eq!(judge(&rows(&[("status", "Operation failed")])), Judged::Damaged("Operation failed".into()));
+        assert_eq!(
+            judge(&rows(&[("status", "Operation failed")])),
+            Judged::Damaged("Operation failed".into())
+        );
         assert!(matches!(
             judge(&rows(&[("note", "The storage engine for the table doesn't support check")])),
             Judged::NotLookedAt(_)

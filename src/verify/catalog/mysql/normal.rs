@@ -57,7 +57,16 @@ pub(super) fn default(printed: &str, mariadb: bool, generated: bool, kind: &str)
         let word = kind.split(['(', ' ']).next().unwrap_or_default();
         !matches!(
             word,
-            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" | "bit" | "year"
+            "tinyint"
+                | "smallint"
+                | "mediumint"
+                | "int"
+                | "bigint"
+                | "decimal"
+                | "float"
+                | "double"
+                | "bit"
+                | "year"
         )
     };
     if mariadb {
@@ -126,7 +135,9 @@ fn plain_words(tokens: Vec<Token>) -> Vec<Token> {
     let mut plain: Vec<Token> = Vec::with_capacity(tokens.len());
     for token in tokens {
         let introduced = token.text.starts_with('\'')
-            && plain.last().is_some_and(|last| last.text.starts_with("_utf8") || last.text.starts_with("_latin1"));
+            && plain
+                .last()
+                .is_some_and(|last| last.text.starts_with("_utf8") || last.text.starts_with("_latin1"));
         if introduced && let Some(name) = plain.pop() {
             plain.push(Token { text: doubled(&token.text), spaced: name.spaced });
             continue;
@@ -175,10 +186,11 @@ fn binding(word: &str) -> Option<u8> {
 }
 
 /// Words before and behind which an expression begins or ends.
-const BEFORE: [&str; 11] = ["(", ",", "select", "distinct", "where", "having", "on", "when", "then", "else", "by"];
+const BEFORE: [&str; 11] =
+    ["(", ",", "select", "distinct", "where", "having", "on", "when", "then", "else", "by"];
 const BEHIND: [&str; 16] = [
-    ")", ",", "as", "from", "where", "group", "order", "having", "limit", "union", "when", "then", "else", "end", "asc",
-    "desc",
+    ")", ",", "as", "from", "where", "group", "order", "having", "limit", "union", "when", "then", "else",
+    "end", "asc", "desc",
 ];
 
 /// Without the brackets that change nothing, as far as that can be told from what stands next to them.
@@ -282,7 +294,11 @@ mod tests {
             ("varchar(40)", "concat('x','y')", r"concat(_utf8mb4\'x\',_utf8mb4\'y\')", true),
             ("datetime", "'2024-01-01 00:00:00'", "2024-01-01 00:00:00", false),
         ] {
-            assert_eq!(default(mariadb, true, false, kind), default(mysql, false, generated, kind), "{mysql}");
+            assert_eq!(
+                default(mariadb, true, false, kind),
+                default(mysql, false, generated, kind),
+                "{mysql}"
+            );
         }
         assert_eq!(default("NULL", true, false, "int"), None);
     }

@@ -4,14 +4,13 @@
 //! and MariaDB know MATCH SIMPLE alone: a key with a NULL in it refers to nothing. A parent may be in another database.
 
 use super::{
-    super::{Findings, LISTED, OWN_TABLE, Progress, first, number, text},
+    super::{
+        Findings, OWN_TABLE, Progress, number, text,
+        words::{COUNTED, LISTED, first, named, orphans},
+    },
     Place, quoted, shown,
 };
-use crate::{
-    drill::Fault,
-    server::Ask,
-    verify::words::{counted, grouped},
-};
+use crate::{drill::Fault, server::Ask, verify::words::counted};
 use std::collections::BTreeMap;
 
 const REFERENCES: &str = "select cast(table_name as char), cast(constraint_name as char), cast(column_name as char), \
@@ -22,12 +21,11 @@ const KEYS: &str = "select cast(s.table_name as char), cast(s.column_name as cha
     from information_schema.statistics s \
     join information_schema.columns c on c.table_schema = s.table_schema and c.table_name = s.table_name and c.column_name = s.column_name \
     where s.table_schema = ? and s.index_name = 'PRIMARY' order by s.table_name, s.seq_in_index";
-const PARENT: &str = "select cast(count(*) as char) from information_schema.tables where table_schema = ? and table_name = ?";
+const PARENT: &str =
+    "select cast(count(*) as char) from information_schema.tables where table_schema = ? and table_name = ?";
 const WITHOUT: &str = "select cast(engine as char), cast(count(*) as char) from information_schema.tables \
     where table_schema = ? and table_type = 'BASE TABLE' and engine in ('MyISAM', 'Aria', 'MEMORY', 'ARCHIVE', 'CSV') and table_name <> '_firedrill' \
     group by engine order by 1";
-/// Orphans of one foreign key are counted up to this many.
-const COUNTED: u64 = 1_000_000;
 
 /// A foreign key.
 struct Reference {
@@ -47,7 +45,9 @@ pub(in crate::verify::catalog) async fn check(
     let references = references(ask, &place).await?;
     let mut keys: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for row in ask.rows(KEYS, &[&place.database]).await? {
-        keys.entry(text(&row, 0).to_owned()).or_default().push((text(&row, 1).to_owned(), text(&row, 2).to_owned()));
+        keys.entry(text(&row, 0).to_owned())
+            .or_default()
+            .push((text(&row, 1).to_owned(), text(&row, 2).to_owned()));
     }
     let total = references.len() as u64;
     let mut found = Findings::default();
@@ -57,10 +57,10 @@ pub(in crate::verify::catalog) async fn check(
         let (schema, parent) = &reference.parent;
         let there = ask.rows(PARENT, &[schema, parent]).await?;
         let there = there.first().is_some_and(|row| number(row, 0) > 0);
-        let orphans = ask.rows(&reference.count(&place, there), &[]).await?;
-        let orphans = orphans.first().map_or(0, |row| number(row, 0));
+        let answer = ask.rows(&reference.count(&place, there), &[]).await?;
+        let count = answer.first().map_or(0, |row| number(row, 0));
         found.looked_at += 1;
-        if orphans == 0 {
+        if count == 0 {
             if !there {
                 found.notes.push(format!(
                     "{}: {} is not on this server (foreign key {}); no row refers to it",
@@ -71,19 +71,23 @@ pub(in crate::verify::catalog) async fn check(
             }
             continue;
         }
-        let mut named = Vec::new();
+        let mut named_keys = Vec::new();
         if let Some(key) = keys.get(&reference.table).filter(|_| !redact) {
             let rows = ask.rows(&reference.keys(&place, there, key), &[]).await?;
-            named = rows.iter().map(|row| text(row, 0).to_owned()).collect();
+            named_keys = rows.iter().map(|row| text(row, 0).to_owned()).collect();
         }
-        broken.push(reference.words(&place, there, orphans, &named));
+        broken.push(reference.words(&place, there, count, &named_keys));
     }
     progress(total, Some(total));
     found.problems = first(broken, "foreign keys with rows that are not there");
     for row in ask.rows(WITHOUT, &[&place.database]).await? {
         let tables = number(&row, 1);
         let keeps = if tables == 1 { "is" } else { "are" };
-        found.notes.push(format!("{} {keeps} of engine {}, which keeps no foreign keys", counted(tables, "table"), text(&row, 0)));
+        found.notes.push(format!(
+            "{} {keeps} of engine {}, which keeps no foreign keys",
+            counted(tables, "table"),
+            text(&row, 0)
+        ));
     }
     found.words = match total {
         0 => "no foreign key".to_owned(),
@@ -168,26 +172,20 @@ impl Reference {
         if *schema == place.database { shown(parent) } else { format!("{}.{}", shown(schema), shown(parent)) }
     }
 
-    fn words(&self, place: &Place, there: bool, orphans: u64, named: &[String]) -> String {
-        let count = if orphans > COUNTED {
-            format!("more than {} rows refer", grouped(COUNTED))
-        } else if orphans == 1 {
-            "1 row refers".to_owned()
-        } else {
-            format!("{} refer", counted(orphans, "row"))
-        };
-        let rows = match (named, orphans - (named.len() as u64).min(orphans)) {
-            ([], _) => String::new(),
-            (named, 0) => format!(": {}", named.join("; ")),
-            (named, more) => format!(": {}; and {} more", named.join("; "), grouped(more)),
-        };
+    fn words(&self, place: &Place, there: bool, count: u64, keys: &[String]) -> String {
         let parent = self.parent_name(place);
         let missing = if there {
-            format!("to rows of {parent} that are not there")
+            format!("rows of {parent} that are not there")
         } else {
-            format!("to {parent}, which is not on this server")
+            format!("{parent}, which is not on this server")
         };
-        format!("{}: {count} {missing} (foreign key {}){rows}", shown(&self.table), shown(&self.name))
+        format!(
+            "{}: {} (foreign key {}){}",
+            shown(&self.table),
+            orphans(count, &missing),
+            shown(&self.name),
+            named(keys, count)
+        )
     }
 }
 

@@ -11,7 +11,10 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(in crate::verify::catalog) async fn snapshot(ask: &mut dyn Ask, grants: bool) -> Result<SchemaSnapshot, Fault> {
+pub(in crate::verify::catalog) async fn snapshot(
+    ask: &mut dyn Ask,
+    grants: bool,
+) -> Result<SchemaSnapshot, Fault> {
     let place = super::place(ask).await?;
     let mut taken = Taken { place, grants, objects: BTreeMap::new() };
     let json = taken.json_columns(ask).await?;
@@ -30,7 +33,9 @@ pub(in crate::verify::catalog) async fn snapshot(ask: &mut dyn Ask, grants: bool
         taken.grants(ask).await?;
     }
     let objects = taken.objects.into_iter();
-    Ok(SchemaSnapshot { objects: objects.map(|(name, definition)| (name, definition.trim().to_owned())).collect() })
+    Ok(SchemaSnapshot {
+        objects: objects.map(|(name, definition)| (name, definition.trim().to_owned())).collect(),
+    })
 }
 
 /// What was found so far.
@@ -123,7 +128,10 @@ impl Taken {
             return Ok(BTreeSet::new());
         }
         let rows = self.rows(ask, JSON).await?;
-        Ok(rows.iter().filter_map(|row| Some((text(row, 0).to_owned(), json_column(text(row, 1))?))).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|row| Some((text(row, 0).to_owned(), json_column(text(row, 1))?)))
+            .collect())
     }
 
     async fn tables(&mut self, ask: &mut dyn Ask) -> Result<(), Fault> {
@@ -157,7 +165,10 @@ impl Taken {
             let mysql = !self.place.mariadb;
             if has("VIRTUAL GENERATED") || has("STORED GENERATED") || has("PERSISTENT GENERATED") {
                 let kept = if has("VIRTUAL") { "virtual" } else { "stored" };
-                words.push(format!("generated always as ({}) {kept}", normal::expression(text(&row, 7), mysql)));
+                words.push(format!(
+                    "generated always as ({}) {kept}",
+                    normal::expression(text(&row, 7), mysql)
+                ));
             } else if let Some(printed) = row.get(4).and_then(Option::as_deref) {
                 let default = normal::default(printed, self.place.mariadb, has("DEFAULT_GENERATED"), &kind);
                 words.extend(default.map(|default| format!("default {default}")));
@@ -191,15 +202,21 @@ impl Taken {
         let mut indexes: BTreeMap<String, (String, Vec<String>, String)> = BTreeMap::new();
         for row in self.rows(ask, &sql).await? {
             let (name, kind) = (text(&row, 1), text(&row, 6).to_lowercase());
-            let entry = indexes.entry(format!("index {} on {}", shown(name), shown(text(&row, 0)))).or_insert_with(|| {
-                let unique = match (name, text(&row, 2)) {
-                    ("PRIMARY", _) => "primary ",
-                    (_, "0") => "unique ",
-                    _ => "",
-                };
-                let hidden = row.get(7).and_then(Option::as_deref).map(|word| format!(", {word}")).unwrap_or_default();
-                (format!("{unique}{kind}"), Vec::new(), hidden)
-            });
+            let entry = indexes
+                .entry(format!("index {} on {}", shown(name), shown(text(&row, 0))))
+                .or_insert_with(|| {
+                    let unique = match (name, text(&row, 2)) {
+                        ("PRIMARY", _) => "primary ",
+                        (_, "0") => "unique ",
+                        _ => "",
+                    };
+                    let hidden = row
+                        .get(7)
+                        .and_then(Option::as_deref)
+                        .map(|word| format!(", {word}"))
+                        .unwrap_or_default();
+                    (format!("{unique}{kind}"), Vec::new(), hidden)
+                });
             let mut part = match row.get(8).and_then(Option::as_deref) {
                 Some(expression) => format!("({})", normal::expression(expression, true)),
                 None => shown(text(&row, 3)),
@@ -225,7 +242,11 @@ impl Taken {
             let entry = keys.entry(name).or_insert_with(|| {
                 let schema = text(&row, 3);
                 let parent = shown(text(&row, 4));
-                let parent = if schema == self.place.database { parent } else { format!("{}.{parent}", shown(schema)) };
+                let parent = if schema == self.place.database {
+                    parent
+                } else {
+                    format!("{}.{parent}", shown(schema))
+                };
                 let rule = |word: &str, column: usize| match text(&row, column) {
                     // To InnoDB the two are one, and so is neither.
                     "RESTRICT" | "NO ACTION" | "" => String::new(),
@@ -237,8 +258,11 @@ impl Taken {
             entry.2.push(shown(text(&row, 5)));
         }
         for (name, (columns, parent, referenced, rules)) in keys {
-            let definition =
-                format!("foreign key ({}) references {parent} ({}){rules}", columns.join(", "), referenced.join(", "));
+            let definition = format!(
+                "foreign key ({}) references {parent} ({}){rules}",
+                columns.join(", "),
+                referenced.join(", ")
+            );
             self.put(name, definition);
         }
         Ok(())
@@ -268,7 +292,9 @@ impl Taken {
             if let Some(method) = row.get(4).and_then(Option::as_deref) {
                 by.push_str(&format!(" and by {}", expression(method, text(&row, 6))));
             }
-            if let Some(definition) = self.objects.get_mut(&format!("table {table}")).filter(|words| !words.ends_with(&by)) {
+            if let Some(definition) =
+                self.objects.get_mut(&format!("table {table}")).filter(|words| !words.ends_with(&by))
+            {
                 definition.push_str(&by);
             }
             let description = text(&row, 7);
@@ -278,7 +304,8 @@ impl Taken {
                 method if method.starts_with("list") => format!("in ({description})"),
                 _ => description.to_owned(),
             };
-            let entry = self.objects.entry(format!("partition {table}.{}", shown(text(&row, 1)))).or_insert(values);
+            let entry =
+                self.objects.entry(format!("partition {table}.{}", shown(text(&row, 1)))).or_insert(values);
             if let Some(sub) = row.get(2).and_then(Option::as_deref) {
                 entry.push_str(&format!(" {}", shown(sub)));
             }
@@ -296,7 +323,8 @@ impl Taken {
             if body.is_empty() {
                 return Err(unseen(&format!("view {}", shown(name)), "SHOW VIEW"));
             }
-            let mut words = format!("({})", columns.get(name).map(|columns| columns.join(", ")).unwrap_or_default());
+            let mut words =
+                format!("({})", columns.get(name).map(|columns| columns.join(", ")).unwrap_or_default());
             if text(&row, 3) == "INVOKER" {
                 words.push_str(", security invoker");
             }
@@ -314,25 +342,34 @@ impl Taken {
         let mut parameters: BTreeMap<(String, String), (Vec<String>, String)> = BTreeMap::new();
         for row in self.rows(ask, PARAMETERS).await? {
             let collation = row.get(5).and_then(Option::as_deref);
-            let collation = collation.map(|name| format!(" collate {}", normal::collation(name))).unwrap_or_default();
+            let collation =
+                collation.map(|name| format!(" collate {}", normal::collation(name))).unwrap_or_default();
             let kind = format!("{}{collation}", normal::kind(text(&row, 4)));
             let entry = parameters.entry((text(&row, 0).to_owned(), text(&row, 1).to_owned())).or_default();
             match (row.get(2).and_then(Option::as_deref), row.get(3).and_then(Option::as_deref)) {
                 (None, None) => entry.1 = format!(" returns {kind}"),
                 (mode, name) => {
-                    let mode = mode.filter(|_| text(&row, 1) == "PROCEDURE").map(|mode| format!("{} ", mode.to_lowercase()));
-                    entry.0.push(format!("{}{} {kind}", mode.unwrap_or_default(), shown(name.unwrap_or_default())));
+                    let mode = mode
+                        .filter(|_| text(&row, 1) == "PROCEDURE")
+                        .map(|mode| format!("{} ", mode.to_lowercase()));
+                    entry.0.push(format!(
+                        "{}{} {kind}",
+                        mode.unwrap_or_default(),
+                        shown(name.unwrap_or_default())
+                    ));
                 }
             }
         }
         for row in self.rows(ask, ROUTINES).await? {
             let thing = format!("{} {}", text(&row, 1).to_lowercase(), shown(text(&row, 0)));
             let Some(body) = row.get(2).and_then(Option::as_deref) else {
-                return Err(unseen(&thing, "SHOW_ROUTINE (MySQL) or SHOW CREATE ROUTINE (MariaDB), or SELECT on all"));
+                return Err(unseen(
+                    &thing,
+                    "SHOW_ROUTINE (MySQL) or SHOW CREATE ROUTINE (MariaDB), or SELECT on all",
+                ));
             };
-            let (parameters, returns) = parameters
-                .remove(&(text(&row, 8).to_owned(), text(&row, 1).to_owned()))
-                .unwrap_or_default();
+            let (parameters, returns) =
+                parameters.remove(&(text(&row, 8).to_owned(), text(&row, 1).to_owned())).unwrap_or_default();
             let mut words = vec![format!("({}){returns}", parameters.join(", "))];
             words.extend(yes(&row, 3).then(|| "deterministic".to_owned()));
             words.push(text(&row, 4).to_lowercase());
@@ -349,7 +386,8 @@ impl Taken {
         for row in self.rows(ask, TRIGGERS).await? {
             let thing = format!("trigger {}.{}", shown(text(&row, 0)), shown(text(&row, 1)));
             let when = format!("{} {}", text(&row, 2), text(&row, 3)).to_lowercase();
-            let mut words = vec![format!("{when}, number {}", text(&row, 4)), format!("body {}", hashed(text(&row, 5)))];
+            let mut words =
+                vec![format!("{when}, number {}", text(&row, 4)), format!("body {}", hashed(text(&row, 5)))];
             words.extend(mode(text(&row, 6)));
             self.put(thing.clone(), words.join(", "));
             self.owner(&thing, text(&row, 7));
@@ -370,7 +408,9 @@ impl Taken {
                 None => format!("every {} {}", text(&row, 4), text(&row, 5).to_lowercase()),
             });
             for (word, column) in [("from", 6), ("until", 7)] {
-                words.extend(row.get(column).and_then(Option::as_deref).map(|moment| format!("{word} {moment}")));
+                words.extend(
+                    row.get(column).and_then(Option::as_deref).map(|moment| format!("{word} {moment}")),
+                );
             }
             words.extend((text(&row, 8) == "PRESERVE").then(|| "preserved".to_owned()));
             words.push(format!("zone {}", text(&row, 9)));
@@ -421,7 +461,9 @@ impl Taken {
             let part = if column.is_empty() { String::new() } else { format!(" ({})", shown(column)) };
             let thing = match table {
                 "" => "database".to_owned(),
-                table if self.objects.contains_key(&format!("view {}", shown(table))) => format!("view {}", shown(table)),
+                table if self.objects.contains_key(&format!("view {}", shown(table))) => {
+                    format!("view {}", shown(table))
+                }
                 table => format!("table {}", shown(table)),
             };
             // As accounts are written, but for the quotes that hide where a name ends.
@@ -442,13 +484,16 @@ fn json_column(clause: &str) -> Option<String> {
 /// The SQL mode that a body was made with, sorted.
 fn mode(modes: &str) -> Option<String> {
     let sorted: BTreeSet<&str> = modes.split(',').filter(|mode| !mode.is_empty()).collect();
-    (!sorted.is_empty()).then(|| format!("mode {}", sorted.into_iter().collect::<Vec<_>>().join(" ").to_lowercase()))
+    (!sorted.is_empty())
+        .then(|| format!("mode {}", sorted.into_iter().collect::<Vec<_>>().join(" ").to_lowercase()))
 }
 
 fn unseen(thing: &str, privilege: &str) -> Fault {
     Fault::new(
         FaultClass::Permanent,
-        format!("this user may not see how {thing} is defined: grant it {privilege}, or look as the user that owns it"),
+        format!(
+            "this user may not see how {thing} is defined: grant it {privilege}, or look as the user that owns it"
+        ),
     )
 }
 
@@ -464,7 +509,10 @@ mod tests {
 
     #[test]
     fn modes_are_sorted() {
-        assert_eq!(mode("STRICT_TRANS_TABLES,ANSI_QUOTES"), Some("mode ansi_quotes strict_trans_tables".into()));
+        assert_eq!(
+            mode("STRICT_TRANS_TABLES,ANSI_QUOTES"),
+            Some("mode ansi_quotes strict_trans_tables".into())
+        );
         assert_eq!(mode(""), None);
     }
 }

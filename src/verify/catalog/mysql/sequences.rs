@@ -5,14 +5,13 @@
 //! named in a note.
 
 use super::{
-    super::{Findings, OWN_TABLE, Progress, first, text},
+    super::{
+        Findings, OWN_TABLE, Progress, text,
+        words::{first, signed},
+    },
     Place, quoted, shown,
 };
-use crate::{
-    drill::Fault,
-    server::Ask,
-    verify::words::counted,
-};
+use crate::{drill::Fault, server::Ask, verify::words::counted};
 
 const COUNTERS: &str = "select cast(c.table_name as char), cast(c.column_name as char), cast(t.auto_increment as char), \
       cast(c.column_type as char), \
@@ -53,20 +52,20 @@ pub(in crate::verify::catalog) async fn check(
         match greatest(text(row, 3)) {
             Some(greatest) if largest >= greatest => notes.push(format!(
                 "AUTO_INCREMENT of {name} is used up: the column is at {}, its last; the next insert fails, as it does in the source",
-                grouped(largest)
+                signed(largest)
             )),
             _ => match next {
                 Some(next) if next > largest => {}
                 Some(next) => behind.push(format!(
                     "AUTO_INCREMENT of {} stands at {}, but {name} goes up to {}: the next insert fails",
                     shown(table),
-                    grouped(next),
-                    grouped(largest)
+                    signed(next),
+                    signed(largest)
                 )),
                 None => behind.push(format!(
                     "the server tells no AUTO_INCREMENT of {}, though {name} goes up to {}",
                     shown(table),
-                    grouped(largest)
+                    signed(largest)
                 )),
             },
         }
@@ -100,7 +99,9 @@ async fn sequences(
         let name = format!("{}.{}", shown(table), shown(column));
         let sequence = named_in(text(&row, 2)).filter(|sequence| all.contains(sequence));
         let Some(sequence) = sequence else {
-            notes.push(format!("{name} takes a sequence in an expression, or one of another database: it was not compared"));
+            notes.push(format!(
+                "{name} takes a sequence in an expression, or one of another database: it was not compared"
+            ));
             continue;
         };
         let state = format!(
@@ -123,14 +124,16 @@ async fn sequences(
             behind.push(format!(
                 "sequence {} gives {} next, but {name} goes {} to {}: the next insert fails",
                 shown(&sequence),
-                grouped(next),
+                signed(next),
                 if descends { "down" } else { "up" },
-                grouped(extreme)
+                signed(extreme)
             ));
         }
     }
     let unused = all.iter().filter(|name| !taken.contains(*name));
-    notes.extend(unused.map(|name| format!("sequence {} is no column's default: it was not compared", shown(name))));
+    notes.extend(
+        unused.map(|name| format!("sequence {} is no column's default: it was not compared", shown(name))),
+    );
     Ok(())
 }
 
@@ -172,12 +175,6 @@ fn greatest(kind: &str) -> Option<i128> {
     };
     let bits = if kind.contains("unsigned") { bits } else { bits - 1 };
     Some((1 << bits) - 1)
-}
-
-fn grouped(number: i128) -> String {
-    let sign = if number < 0 { "-" } else { "" };
-    let size = u64::try_from(number.unsigned_abs()).unwrap_or(u64::MAX);
-    format!("{sign}{}", crate::verify::words::grouped(size))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 //! error only the code and the server's own message are kept, never its detail, and the message only where it is one about
 //! storage: an index over an expression may fail with a message that holds a value.
 
-use super::super::{Findings, Progress, first, text, yes};
+use super::super::{Findings, Progress, text, words::first, yes};
 use crate::{
     drill::{Fault, FaultClass},
     server::Ask,
@@ -325,7 +325,9 @@ mod tests {
 
     #[test]
     fn a_message_that_may_hold_a_value_is_not_shown() {
-        let Judged::Damaged(words) = judge("error 22P02 invalid input syntax for type integer: \"4111 1111\"") else {
+        let Judged::Damaged(words) =
+            judge("error 22P02 invalid input syntax for type integer: \"4111 1111\"")
+        else {
             panic!("that is damage")
         };
         assert!(words.contains("22P02") && !words.contains("4111"), "{words}");

@@ -21,17 +21,6 @@ async fn pin(ask: &mut dyn Ask) -> Result<(), Fault> {
     ask.rows(PINNED, &[]).await.map(drop)
 }
 
-/// The version as a number, such as 150018.
-async fn version(ask: &mut dyn Ask) -> Result<u32, Fault> {
-    let number = ask.value("select current_setting('server_version_num')", &[]).await?;
-    Ok(number.and_then(|number| number.parse().ok()).unwrap_or(0))
-}
-
-/// A text as SQL takes it, whatever is in it.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
 /// A text between dollar signs that are not in it.
 fn dollars(text: &str) -> String {
     let tag = (0..).map(|n| format!("$fd{n}$")).find(|tag| !text.contains(tag.as_str()));
@@ -45,7 +34,6 @@ mod tests {
 
     #[test]
     fn texts_can_not_leave_their_quotes() {
-        assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(dollars("select 1"), "$fd0$select 1$fd0$");
         assert_eq!(dollars("a $fd0$ b"), "$fd1$a $fd0$ b$fd1$");
     }

@@ -8,16 +8,13 @@
 //!
 //! The equality is the one that the constraint names. As the server itself does, inheriting tables are not looked into, partitions are.
 
-use super::super::{Findings, LISTED, Progress, first, number, text};
-use crate::{
-    drill::Fault,
-    server::Ask,
-    verify::words::{counted, grouped},
+use super::super::{
+    Findings, Progress, number, text,
+    words::{COUNTED, LISTED, first, named, orphans},
 };
+use crate::{drill::Fault, server::Ask, verify::words::counted};
 
 const REFERENCES: &str = include_str!("sql/references.sql");
-/// Orphans of one foreign key are counted up to this many.
-const COUNTED: u64 = 1_000_000;
 
 /// A foreign key, as pieces of a statement.
 struct Reference<'a> {
@@ -59,17 +56,17 @@ pub(in crate::verify::catalog) async fn check(
             state: text(row, 9),
         };
         let answer = ask.rows(&reference.count(), &[]).await?;
-        let orphans = answer.first().map_or(0, |row| number(row, 0));
+        let count = answer.first().map_or(0, |row| number(row, 0));
         found.looked_at += 1;
-        if orphans == 0 {
+        if count == 0 {
             continue;
         }
-        let mut named = Vec::new();
+        let mut keys = Vec::new();
         if !redact && !reference.key.is_empty() {
             let rows = ask.rows(&reference.name(), &[]).await?;
-            named = rows.iter().map(|row| text(row, 0).to_owned()).collect();
+            keys = rows.iter().map(|row| text(row, 0).to_owned()).collect();
         }
-        broken.push(reference.words(orphans, &named));
+        broken.push(reference.words(count, &keys));
     }
     progress(total, Some(total));
     found.problems = first(broken, "foreign keys with rows that are not there");
@@ -96,21 +93,10 @@ impl Reference<'_> {
         format!("select {} {} order by {} limit {LISTED}", self.key, self.orphans(), self.key_order)
     }
 
-    fn words(&self, orphans: u64, named: &[String]) -> String {
+    fn words(&self, count: u64, keys: &[String]) -> String {
         let Reference { child, constraint, parent, state, .. } = self;
-        let count = if orphans > COUNTED {
-            format!("more than {} rows refer", grouped(COUNTED))
-        } else if orphans == 1 {
-            "1 row refers".to_owned()
-        } else {
-            format!("{} refer", counted(orphans, "row"))
-        };
-        let rows = match (named, orphans - (named.len() as u64).min(orphans)) {
-            ([], _) => String::new(),
-            (named, 0) => format!(": {}", named.join("; ")),
-            (named, more) => format!(": {}; and {} more", named.join("; "), grouped(more)),
-        };
-        format!("{child}: {count} to rows of {parent} that are not there (foreign key {constraint}{state}){rows}")
+        let refer = orphans(count, &format!("rows of {parent} that are not there"));
+        format!("{child}: {refer} (foreign key {constraint}{state}){}", named(keys, count))
     }
 }
 

@@ -11,7 +11,11 @@
 //!
 //! A sequence that a column takes in an expression of its own is named in a note, and not compared.
 
-use super::super::{Findings, Progress, first, text, yes};
+use super::super::{
+    Findings, Progress, text,
+    words::{first, signed},
+    yes,
+};
 use crate::{drill::Fault, server::Ask, verify::words::counted};
 
 const SEQUENCES: &str = include_str!("sql/sequences.sql");
@@ -69,14 +73,16 @@ pub(in crate::verify::catalog) async fn check(
         let Some(next) = next else {
             used_up.push(format!(
                 "sequence {sequence} is used up: it stands at {}, its last; the next insert into {column_name} fails, as it does in the source",
-                grouped(stand.last)
+                signed(stand.last)
             ));
             continue;
         };
         let Some(extreme) = ask.value(&numbered.extreme(next), &[]).await? else { continue };
         match extreme.parse() {
             Ok(extreme) => behind.extend(numbered.behind(stand, next, extreme)),
-            Err(_) => apart.push(format!("sequence {sequence} and {column_name} were not compared: the largest value is no number")),
+            Err(_) => apart.push(format!(
+                "sequence {sequence} and {column_name} were not compared: the largest value is no number"
+            )),
         }
     }
     progress(total, Some(total));
@@ -137,25 +143,19 @@ impl Numbered {
     /// The problem, if the next value is not free.
     fn behind(&self, stand: Stand, next: i128, extreme: i128) -> Option<String> {
         let Numbered { sequence, column_name, .. } = self;
-        let stands = format!("sequence {sequence} stands at {}", grouped(stand.last));
+        let stands = format!("sequence {sequence} stands at {}", signed(stand.last));
         if self.cycles {
             return Some(format!(
                 "{stands}, but its next value {} is in {column_name} already: the next insert fails",
-                grouped(next)
+                signed(next)
             ));
         }
         let (taken, goes) =
             if self.increment < 0 { (next >= extreme, "down to") } else { (next <= extreme, "up to") };
         taken.then(|| {
-            format!("{stands}, but {column_name} goes {goes} {}: the next insert fails", grouped(extreme))
+            format!("{stands}, but {column_name} goes {goes} {}: the next insert fails", signed(extreme))
         })
     }
-}
-
-fn grouped(number: i128) -> String {
-    let sign = if number < 0 { "-" } else { "" };
-    let size = u64::try_from(number.unsigned_abs()).unwrap_or(u64::MAX);
-    format!("{sign}{}", crate::verify::words::grouped(size))
 }
 
 #[cfg(test)]
