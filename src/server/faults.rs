@@ -55,6 +55,11 @@ pub(super) fn of_connecting(error: &sqlx::Error, login: &Login) -> Fault {
     let place = login.place();
     let fault = |class, what: String| Fault::new(class, what);
     match error {
+        // The handshake's own errors come wrapped as errors of the stream.
+        sqlx::Error::Io(io) if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            of_tls(&io.to_string(), &place)
+        }
+        sqlx::Error::Tls(tls) => of_tls(&tls.to_string(), &place),
         sqlx::Error::Io(io) => match io.kind() {
             ErrorKind::ConnectionRefused => fault(
                 FaultClass::Transient,
@@ -85,26 +90,26 @@ pub(super) fn of_connecting(error: &sqlx::Error, login: &Login) -> Fault {
             ),
             _ => fault(FaultClass::Surroundings, format!("{place} can't be reached: {io}")),
         },
-        sqlx::Error::Tls(tls) => {
-            let text = tls.to_string();
-            let help = if text.contains("UnknownIssuer") || text.contains("unknown issuer") {
-                "its certificate is signed by an authority that is not trusted here: give the authority's certificate as `ca` (for RDS: the region's bundle)"
-            } else if text.contains("NotValidForName") || text.contains("not valid for name") {
-                "its certificate is for another host name: use the name in the certificate, or `tls: verify-ca` through a tunnel"
-            } else if text.contains("Expired") || text.contains("expired") {
-                "its certificate has expired"
-            } else if text.contains("does not support") || text.contains("server does not") {
-                "the server offers no TLS: turn it on there, or say `tls: disable`"
-            } else {
-                "`tls` says how the connection is secured, `ca` whom to trust"
-            };
-            fault(FaultClass::Surroundings, format!("TLS with {place} failed: {text}; {help}"))
-        }
         sqlx::Error::Configuration(why) => {
             fault(FaultClass::Surroundings, format!("{place} can't be logged in to: {why}"))
         }
         other => fault(FaultClass::Surroundings, format!("{place} can't be logged in to: {other}")),
     }
+}
+
+fn of_tls(text: &str, place: &str) -> Fault {
+    let help = if text.contains("UnknownIssuer") || text.contains("unknown issuer") {
+        "its certificate is signed by an authority that is not trusted here: give the authority's certificate as `ca` (for RDS: the region's bundle)"
+    } else if text.contains("NotValidForName") || text.contains("not valid for name") {
+        "its certificate is for another host name: use the name in the certificate, or `tls: verify-ca` through a tunnel"
+    } else if text.contains("Expired") || text.contains("expired") {
+        "its certificate has expired"
+    } else if text.contains("does not support") || text.contains("server does not") {
+        "the server offers no TLS: turn it on there, or say `tls: disable`"
+    } else {
+        "`tls` says how the connection is secured, `ca` whom to trust"
+    };
+    Fault::new(FaultClass::Surroundings, format!("TLS with {place} failed: {text}; {help}"))
 }
 
 fn other_tls(tls: Tls) -> &'static str {

@@ -10,6 +10,7 @@
 
 mod faults;
 mod login;
+pub mod mysql;
 pub mod postgres;
 
 pub use login::{Login, Secret, is_here, read as read_password, tls_word};
