@@ -11,6 +11,7 @@ pub mod http;
 mod answer;
 mod base64;
 mod baseline;
+pub mod catalog;
 mod cells;
 mod decimal;
 mod difference;
