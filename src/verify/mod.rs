@@ -29,6 +29,7 @@ mod tables;
 mod targets;
 mod value;
 mod varint;
+mod whole;
 mod words;
 
 pub use baseline::{

@@ -8,11 +8,13 @@ use super::{
 };
 use crate::{
     drill::{Fault, FaultClass},
+    playbook::ServerEngine,
     server::{Ask, Login, postgres::PostgresAsk},
     time::{Period, Timestamp},
     verify::{
-        TableFingerprint,
+        SchemaSnapshot, TableFingerprint,
         answer::Answer,
+        catalog::{self, Findings},
         cells::Element,
         fingerprint::{Head, Key},
         sql::{Found, How, Integrity, LeftOut, Mark, Seen, Session, Shape, Table, Target, Trouble},
@@ -46,6 +48,8 @@ const CHANGED: usize = 100_000;
 pub(in crate::verify) struct Reading<'a> {
     /// Connections that share the work.
     pub(in crate::verify) connections: usize,
+    /// Whether the database is firedrill's own to change.
+    pub(in crate::verify) scratch: bool,
     /// A snapshot that another session has exported.
     pub(in crate::verify) snapshot: Option<&'a str>,
 }
@@ -63,6 +67,7 @@ pub(in crate::verify) struct PostgresSession {
     encoding: String,
     /// Whether the hash functions were looked at.
     probed: bool,
+    scratch: bool,
     role: Role,
 }
 
@@ -102,6 +107,7 @@ impl PostgresSession {
             version,
             encoding: encoding.unwrap_or_default(),
             probed: false,
+            scratch: reading.scratch,
             role,
         })
     }
@@ -330,8 +336,24 @@ impl Session for PostgresSession {
         placeholder
     }
 
-    async fn integrity(&mut self) -> Result<Integrity, Trouble> {
-        Err(Fault::new(FaultClass::Permanent, "not yet").into())
+    async fn integrity(&mut self, seen: Seen<'_>) -> Result<Integrity, Trouble> {
+        // In a session of its own: amcheck may have to be created, in a transaction that is rolled back.
+        let mut ask = work::log_in(&self.login, PATIENCE, &self.processes).await?;
+        let found = catalog::integrity(&mut ask, ServerEngine::Postgres, self.scratch, seen).await?;
+        ask.close().await;
+        Ok(found.into())
+    }
+
+    async fn schema(&mut self, grants: bool, exclude: &[String]) -> Result<SchemaSnapshot, Trouble> {
+        Ok(catalog::snapshot(self.main()?, ServerEngine::Postgres, grants, exclude).await?)
+    }
+
+    async fn sequences(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        Ok(catalog::sequences(self.main()?, ServerEngine::Postgres, seen).await?)
+    }
+
+    async fn references(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        Ok(catalog::references(self.main()?, ServerEngine::Postgres, false, seen).await?)
     }
 
     async fn tables(&mut self) -> Result<Vec<Table>, Trouble> {
