@@ -132,6 +132,11 @@ pub(super) trait Session: Send {
         Ok(None)
     }
 
+    /// What fingerprints of all tables do not cover, in words.
+    async fn uncovered(&mut self) -> Result<Vec<String>, Trouble> {
+        Ok(Vec::new())
+    }
+
     /// What should be said beside each outcome, such as that the user could write.
     fn remarks(&self) -> Vec<String> {
         Vec::new()

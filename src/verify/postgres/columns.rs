@@ -88,7 +88,7 @@ pub(super) fn class(schema: &str, name: &str) -> Class {
 }
 
 /// Whether a type's values are not covered, and why.
-pub(super) fn uncovered(schema: &str, name: &str) -> Option<&'static str> {
+pub(super) fn unstable(schema: &str, name: &str) -> Option<&'static str> {
     (schema == "pg_catalog" && matches!(name, "aclitem" | "_aclitem"))
         .then_some("its text is another in each major version")
 }
