@@ -10,7 +10,9 @@ use std::{fmt, path::Path, sync::Arc};
 
 /// Tells the scratch server of a dump, as playbook and operator describe it together.
 #[derive(Clone)]
-pub struct ScratchServers(Arc<dyn Fn(&DumpSource) -> Result<Server, String> + Send + Sync>);
+pub struct ScratchServers(Arc<Tells>);
+
+type Tells = dyn Fn(&DumpSource) -> Result<Server, String> + Send + Sync;
 
 impl ScratchServers {
     /// Asks that function.

@@ -11,6 +11,7 @@ pub mod http;
 mod answer;
 mod base64;
 mod baseline;
+pub mod catalog;
 mod cells;
 mod decimal;
 mod difference;
@@ -28,6 +29,7 @@ mod tables;
 mod targets;
 mod value;
 mod varint;
+mod whole;
 mod words;
 
 pub use baseline::{

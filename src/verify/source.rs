@@ -97,7 +97,7 @@ pub(super) async fn open(ask: &CheckRequest<'_>) -> Result<Box<dyn Session>, Tro
         return Ok(Box::new(super::sqlite::SqliteSession::of_live(&live).await?));
     }
     let login = logins::live(source, ask.folder)?.ok_or_else(missing)?;
-    open_server(&login, LIVE_CONNECTIONS).await
+    open_server(&login, LIVE_CONNECTIONS, false).await
 }
 
 async fn differences(

@@ -16,7 +16,7 @@ use crate::{
     drill::{CheckOutcome, Fault, FaultClass, RecoveryPoint},
     ids::StepId,
     playbook::{FingerprintCheck, FingerprintExpect, FingerprintOf, Template},
-    ports::{CheckRequest, Known, Progress, Tick},
+    ports::{Baseline, CheckRequest, Known, Progress, Tick},
 };
 use std::collections::BTreeMap;
 
@@ -30,11 +30,8 @@ pub(super) struct Measured {
     pub(super) notes: Vec<String>,
 }
 
-/// What can be known before the database is read.
-pub(super) fn preconditions(ask: &CheckRequest<'_>, check: &FingerprintCheck) -> Result<(), Fault> {
-    if check.expect != FingerprintExpect::Baseline {
-        return Ok(());
-    }
+/// The baseline for the recovery point, or why nothing can be proven without one.
+pub(super) fn baseline_for<'a>(ask: &CheckRequest<'a>) -> Result<&'a Baseline, Fault> {
     let point = ask.point.map(|point| format!("{} ({})", point.id, point.time.human()));
     let point = point.as_deref().unwrap_or("this recovery point");
     match ask.baseline {
@@ -50,7 +47,7 @@ pub(super) fn preconditions(ask: &CheckRequest<'_>, check: &FingerprintCheck) ->
             FaultClass::Permanent,
             format!("the baseline is of recovery point {}, not of {point}", baseline.point),
         )),
-        Some(_) => Ok(()),
+        Some(baseline) => Ok(baseline),
     }
 }
 

@@ -58,6 +58,9 @@ pub(super) async fn targets(
             }
         }
     }
+    if check.of == FingerprintOf::AllTables {
+        measured.notes.extend(session.uncovered().await?);
+    }
     let mut unused: Vec<&String> = check.exclude.iter().collect();
     let mut targets = Vec::new();
     let mut columns: Vec<String> = Vec::new();

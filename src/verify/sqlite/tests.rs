@@ -103,6 +103,7 @@ impl Database {
             step: &step,
             check: "it",
             of: BaselineOf::Fingerprint(check),
+            source: None,
             point: Some(&point),
             known: &known,
             progress: &Unseen,
