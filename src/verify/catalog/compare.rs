@@ -76,7 +76,7 @@ pub fn compare(baseline: &SchemaSnapshot, restored: &SchemaSnapshot) -> Vec<Stri
         lines.push(format!("{object} was {was}, is {is}"));
     }
     for object in new.alone.keys() {
-        let with = new.with(object).map(|with| format!(", and so is {with}")).unwrap_or_default();
+        let with = new.with(object).map(|with| format!(", and with it {with}")).unwrap_or_default();
         lines.push(format!("{object} is new: not in the baseline{with}"));
     }
     lines
@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(
             compare(&schema(&[]), &schema(&SHOP)),
             [
-                "table shop.orders is new: not in the baseline, and so is 2 columns, 1 constraint, 1 grant and 1 index"
+                "table shop.orders is new: not in the baseline, and with it 2 columns, 1 constraint, 1 grant and 1 index"
             ]
         );
     }
