@@ -192,7 +192,10 @@ async fn storage(
     }
     for (done, (object, statement)) in objects.iter().enumerate() {
         progress(done as u64, Some(total));
-        ask.run(statement).await?;
+        ask.run(statement).await.map_err(|fault| Fault {
+            message: format!("while {} {} was looked at: {}", object.kind, object.name, fault.message),
+            ..fault
+        })?;
         let result = ask.value(RESULT, &[]).await?.unwrap_or_default();
         match judge(&result) {
             Judged::Sound => {}
