@@ -17,6 +17,7 @@ mod difference;
 mod fingerprint;
 mod logins;
 mod moment;
+mod mysql;
 mod postgres;
 mod sketch;
 mod sql;

@@ -15,6 +15,7 @@ use super::{
     cells::Element,
     fingerprint::Key,
     logins::{self, ScratchServers},
+    mysql::MysqlSession,
     postgres::{PostgresSession, Reading},
     sqlite,
     statement::Statement,
@@ -406,7 +407,7 @@ pub(super) async fn open_server(login: &Login, connections: usize) -> Result<Box
     let reading = Reading { connections, snapshot: None };
     match login.engine {
         ServerEngine::Postgres => Ok(Box::new(PostgresSession::open(login, reading).await?)),
-        ServerEngine::Mysql => Err(unsupported("checks on MySQL")),
+        ServerEngine::Mysql => Ok(Box::new(MysqlSession::open(login, connections).await?)),
     }
 }
 
