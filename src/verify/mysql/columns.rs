@@ -31,6 +31,8 @@ pub(super) enum Form {
     Word,
     Bytes,
     Hex,
+    /// Of a type that is not known: it can only be left out.
+    Unknown,
 }
 
 /// A column, as the catalog describes it.
@@ -64,14 +66,14 @@ pub(super) fn literal(text: &str) -> String {
 }
 
 impl Column {
-    /// From the catalog's words. `None`: a type that is not known.
+    /// From the catalog's words.
     pub(super) fn new(
         name: String,
         column_type: &str,
         data_type: &str,
         character_set: Option<&str>,
         not_null: bool,
-    ) -> Option<Self> {
+    ) -> Self {
         let utf8 = matches!(character_set, Some("utf8mb4" | "utf8mb3" | "utf8"));
         let zerofill = column_type.contains("zerofill");
         let integer = matches!(data_type, "tinyint" | "smallint" | "mediumint" | "int" | "bigint");
@@ -94,10 +96,10 @@ impl Column {
             | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring" | "multipolygon"
             | "geometrycollection" | "geomcollection" => Form::Bytes,
             "vector" => Form::Hex,
-            _ => return None,
+            _ => Form::Unknown,
         };
         let declared = declared(column_type, data_type, character_set);
-        Some(Self { name, declared, form, not_null, integer, text: character_set.is_some() })
+        Self { name, declared, form, not_null, integer, text: character_set.is_some() }
     }
 
     /// The column itself, of `x`.
@@ -120,7 +122,7 @@ impl Column {
             Form::Json => or(format!("cast({source} as char)"), NULL_TEXT),
             Form::Word => or(format!("cast({source} as char)"), "'n'"),
             Form::Bytes => format!("{}, {source}", or(format!("length({source})"), "'n'")),
-            Form::Hex => or(format!("hex({source})"), "'n'"),
+            Form::Hex | Form::Unknown => or(format!("hex({source})"), "'n'"),
         }
     }
 
@@ -213,7 +215,7 @@ mod tests {
 
     fn column(column_type: &str, character_set: Option<&str>, not_null: bool) -> Column {
         let data_type = column_type.split(['(', ' ']).next().unwrap_or_default();
-        Column::new("a`b".into(), column_type, data_type, character_set, not_null).expect("a known type")
+        Column::new("a`b".into(), column_type, data_type, character_set, not_null)
     }
 
     #[test]
@@ -247,8 +249,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_type_is_refused() {
-        assert_eq!(Column::new("a".into(), "xmltype", "xmltype", None, true), None);
+    fn an_unknown_type_is_told() {
+        assert_eq!(column("xmltype", None, true).form, Form::Unknown);
     }
 
     #[test]

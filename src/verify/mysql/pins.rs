@@ -28,6 +28,7 @@ fn pins(mariadb: bool) -> Vec<(&'static str, String)> {
         ("net_write_timeout", "600"),
         ("wait_timeout", "28800"),
         ("system_versioning_asof", "default"),
+        ("information_schema_stats_expiry", "0"),
         ("show_gipk_in_create_table_and_information_schema", "1"),
     ]
     .into_iter()

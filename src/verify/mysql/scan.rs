@@ -375,7 +375,7 @@ mod tests {
     use super::*;
 
     fn column(name: &str, kind: &str) -> Column {
-        Column::new(name.into(), kind, kind, (kind == "varchar").then_some("utf8mb4"), true).expect("known")
+        Column::new(name.into(), kind, kind, (kind == "varchar").then_some("utf8mb4"), true)
     }
 
     fn plan(key: &[&str], strong: bool) -> Plan {

@@ -1,8 +1,8 @@
 //! A session of checks on one MySQL or MariaDB database.
 
 use super::{
-    columns::{Column, bound, placeholder, quoted},
-    cut::{Cut, rows_each},
+    columns::{Column, Form, bound, placeholder, quoted},
+    cut::{Cut, Cutting, rows_each},
     grants::may_write,
     pins::ANSWER_BYTES,
     scan::{Plan, Source},
@@ -134,6 +134,16 @@ impl MysqlSession {
         let description = self.description(&shape.table.name).await?;
         let mut columns = description.columns;
         columns.retain(|column| shape.columns.iter().any(|(name, _)| *name == column.name));
+        if let Some(unknown) = columns.iter().find(|column| column.form == Form::Unknown) {
+            return Err(Fault::new(
+                FaultClass::Permanent,
+                format!(
+                    "{}.{} is of type {}, which firedrill does not know: leave it out with `exclude`",
+                    shape.table.name, unknown.name, unknown.declared
+                ),
+            )
+            .into());
+        }
         let plan = Plan::new(columns, &shape.key, how);
         let mut source = Source { table: quoted(&shape.table.name), conditions: Vec::new() };
         let mut parameters = Vec::new();
@@ -154,15 +164,16 @@ impl MysqlSession {
         Ok(Work { plan, source, parameters, ordered, total: relation.rows })
     }
 
-    /// How the table is cut. By the columns of the key: an order that no index keeps would be sorted for each range.
+    /// How the table is cut.
     async fn cut(&mut self, work: &Work, rows: u64) -> Result<Cut, Fault> {
-        let (Some(column), Some(estimate)) = (work.plan.key().first(), work.total) else {
-            return Ok(Cut::whole());
+        let cutting = Cutting {
+            table: &work.source.table,
+            index: work.ordered.then_some("PRIMARY"),
+            key: work.plan.key(),
+            estimate: work.total,
+            rows,
         };
-        let index = work.ordered.then_some("PRIMARY");
-        let alone = work.plan.key().len() == 1;
-        let main = self.main()?;
-        Cut::of(main, &work.source.table, index, column, alone, estimate, rows).await
+        cutting.cut(self.main()?).await
     }
 
     /// Hashes the rows of a query. They are hashed here, from their binary form: a query has no catalog to tell its types.
@@ -294,7 +305,7 @@ impl Session for MysqlSession {
         let work = self.work(shape, how).await?;
         let rows = rows_each(work.plan.record_bytes(), self.server.packet.min(ANSWER_BYTES));
         let mut cut = self.cut(&work, rows).await?;
-        if cut.is_cut() && self.wanted > self.connections.len() {
+        if cut.is_worth_sharing() && self.wanted > self.connections.len() {
             self.spread().await?;
             // The edges may be others at the moment that all of them see.
             cut = self.cut(&work, rows).await?;
@@ -305,7 +316,6 @@ impl Session for MysqlSession {
             parameters: work.parameters,
             buckets: how.buckets,
             strong: how.strong,
-            rows_each: rows,
             total: work.total,
         };
         let sums = work::sum(&mut self.connections, job, cut, seen).await?;

@@ -156,3 +156,45 @@ async fn answers() {
         Box::new(s).close().await;
     }
 }
+
+fn cpu(pid: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let rest = stat.rsplit_once(')').unwrap().1;
+    let f: Vec<&str> = rest.split_whitespace().collect();
+    (f[11].parse::<f64>().unwrap() + f[12].parse::<f64>().unwrap()) / 100.0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wide() {
+    let tables = std::env::var("TABLES").unwrap_or("wide".into());
+    let servers = std::env::var("SERVERS").unwrap_or("m10".into());
+    let connections = std::env::var("CONNECTIONS").unwrap_or("1 2".into());
+    let how = How { strong: std::env::var("STRONG").is_ok(), buckets: 1024 };
+    for (name, port) in SERVERS {
+        if !servers.contains(name) {
+            continue;
+        }
+        let pid = std::fs::read_to_string(format!("/tmp/fd-mysql/{name}/pid")).unwrap().trim().to_owned();
+        for table in tables.split(' ') {
+            for n in connections.split(' ') {
+                for _ in 0..3 {
+                    let mut s = MysqlSession::open(&login(port, "fd", "bench"), n.parse().unwrap())
+                        .await
+                        .expect("open");
+                    let t = s.tables().await.unwrap().into_iter().find(|t| t.name == table).unwrap();
+                    let target = Target::Table(s.describe(&t).await.unwrap());
+                    let (at, server, client) = (std::time::Instant::now(), cpu(&pid), cpu("self"));
+                    let p = s.fingerprint(&target, how, &|_, _| {}).await.unwrap();
+                    println!(
+                        "{name} {table} connections {n}: wall {:.2} server cpu {:.2} client cpu {:.2} rows {} {}",
+                        at.elapsed().as_secs_f64(),
+                        cpu(&pid) - server,
+                        cpu("self") - client,
+                        p.rows,
+                        p.digest
+                    );
+                }
+            }
+        }
+    }
+}

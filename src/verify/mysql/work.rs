@@ -204,8 +204,6 @@ pub(super) struct Job {
     pub(super) parameters: Vec<String>,
     pub(super) buckets: u32,
     pub(super) strong: bool,
-    /// Rows that fit in one answer.
-    pub(super) rows_each: u64,
     pub(super) total: Option<u64>,
 }
 
@@ -216,7 +214,7 @@ pub(super) async fn sum(
     cut: Cut,
     seen: Seen<'_>,
 ) -> Result<Sums, Trouble> {
-    let used = if cut.is_cut() { connections.len() } else { 1 };
+    let used = if cut.is_worth_sharing() { connections.len() } else { 1 };
     let total = job.total;
     let mut whole = Sums::new(job.buckets, job.plan.summed(), job.strong);
     let shared = Arc::new((job, tokio::sync::Mutex::new(cut), AtomicU64::new(0)));
@@ -261,8 +259,7 @@ async fn read(
     rows: &AtomicU64,
 ) -> Result<(), Trouble> {
     let source = job.source.and(&range.conditions);
-    let few = job.total.is_some_and(|total| total <= job.rows_each);
-    if (range.one_answer || few) && at_once(ask, job, &source, sums, rows).await? {
+    if range.one_answer && at_once(ask, job, &source, sums, rows).await? {
         return Ok(());
     }
     one_by_one(ask, job, &source, sums, rows).await
