@@ -8,13 +8,13 @@ use crate::{
     ids::RunId,
     journal::{Mode, RunFilter, SqliteJournal},
     metrics::{RunSummary, summarise},
-    playbook::{Playbook, SourceKind},
+    playbook::{Playbook, ServerEngine, SourceKind},
     ports::{Journal, Observer, Ports, Provider},
     process::{Allowed, Runner, StepCommands},
-    provider::{Commands, Scratch, SqliteFile},
+    provider::{Commands, Dumps, Scratch, SqliteFile},
     random::SystemRandom,
     time::SystemClock,
-    verify::{Checks, http::HttpVerifier},
+    verify::{Checks, ScratchServers, http::HttpVerifier},
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -56,7 +56,7 @@ impl App {
     pub fn engine(&self, observer: Arc<dyn Observer>) -> Engine {
         Engine::new(Ports {
             providers: Arc::new(self.providers()),
-            verifier: Arc::new(Checks::new(Some(Arc::new(HttpVerifier::new())))),
+            verifier: Arc::new(Checks::new(Some(Arc::new(HttpVerifier::new()))).with_servers(self.servers())),
             commands: Arc::new(StepCommands::new(self.runner(), self.allowed())),
             journal: Arc::clone(&self.journal) as Arc<dyn Journal>,
             clock: Arc::new(SystemClock),
@@ -74,7 +74,21 @@ impl App {
         let sqlite: Arc<dyn Provider> = Arc::new(SqliteFile::new(self.scratch()));
         let command: Arc<dyn Provider> =
             Arc::new(Commands::new(self.runner(), self.allowed(), self.scratch()));
-        BTreeMap::from([(SourceKind::Sqlite, sqlite), (SourceKind::Command, command)])
+        let dumps = |engine| -> Arc<dyn Provider> {
+            Arc::new(Dumps::new(engine, self.config.clone(), self.runner()))
+        };
+        BTreeMap::from([
+            (SourceKind::Sqlite, sqlite),
+            (SourceKind::Command, command),
+            (SourceKind::PostgresDump, dumps(ServerEngine::Postgres)),
+            (SourceKind::MysqlDump, dumps(ServerEngine::Mysql)),
+        ])
+    }
+
+    /// The scratch server of a dump, as playbook and operator describe it together.
+    fn servers(&self) -> ScratchServers {
+        let config = self.config.clone();
+        ScratchServers::new(move |dump| config.scratch_server(dump).map(|allowed| allowed.server))
     }
 
     /// Runs commands under a guard, which is this very program.

@@ -88,6 +88,18 @@ pub enum Command {
         /// The id of the recovery point that the source's data belongs to [default: the newest]
         #[arg(long)]
         point: Option<String>,
+        /// The moment of that recovery point, such as 2026-11-23T09:00:00Z: with --point, the backups need not be at hand
+        #[arg(long, requires = "point", value_name = "TIME")]
+        point_time: Option<crate::time::Timestamp>,
+        /// A snapshot that another PostgreSQL session has exported, such as that of the dump itself
+        #[arg(long, value_name = "ID", conflicts_with = "import")]
+        snapshot: Option<String>,
+        /// Write the baseline to a file instead of the journal, for a drill that runs elsewhere
+        #[arg(long, value_name = "FILE", conflicts_with = "import")]
+        export: Option<PathBuf>,
+        /// Take in a baseline that was exported next to the source
+        #[arg(long, value_name = "FILE")]
+        import: Option<PathBuf>,
         /// How to answer.
         #[command(flatten)]
         answer: Answer,

@@ -40,8 +40,10 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Init { dir, force } => init::init(&dir, force),
         Command::Check { paths, answer } => check::check(&context, &paths, answer.format),
         Command::Run(args) => run::run(&context, args).await,
-        Command::Baseline { playbook, point, answer } => {
-            baseline::baseline(&context, &playbook, point, answer.format).await
+        Command::Baseline { playbook, point, point_time, snapshot, export, import, answer } => {
+            let asked =
+                baseline::Asked { point, point_time, snapshot, export, import, format: answer.format };
+            baseline::baseline(&context, &playbook, asked).await
         }
         Command::List { playbook, quarter, count, answer } => {
             list::list(&context, playbook, quarter, count, answer.format).await

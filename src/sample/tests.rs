@@ -6,7 +6,7 @@ use crate::{
     ids::RunId,
     playbook::{Action, CheckKind, Playbook, Source, Subject},
     ports::{Baseline, CheckRequest, Known, Unseen, Verifier},
-    verify::{BaselineRequest, Checks, take_baselines, wanted_baselines},
+    verify::{BaselineRequest, Checks, LiveSource, take_baselines, wanted_baselines},
 };
 use sqlx::{ConnectOptions, Connection, Row, sqlite::SqliteConnectOptions};
 
@@ -146,18 +146,25 @@ async fn drill(file: &str) -> Vec<(String, Vec<String>)> {
     let known = Known::default();
     let wanted = wanted_baselines(&playbook);
     let [one] = wanted.as_slice() else { panic!("one baseline: {wanted:?}") };
-    assert_eq!(folder.path().join(one.live().expect("a live database")), made.live);
+    let live = LiveSource::of(&one.restore.source, folder.path()).expect("no password to read");
+    assert_eq!(live, Some(LiveSource::Sqlite(made.live.clone())));
     let Source::Sqlite(source) = &one.restore.source else { panic!("a file") };
     assert_eq!(folder.path().join(source.backup.parent().expect("a folder")), made.backups);
     let ask = BaselineRequest {
         step: one.step,
         check: &one.check.name,
-        fingerprint: one.fingerprint,
+        of: one.of,
+        source: Some(&one.restore.source),
         point: Some(&point),
         known: &known,
         progress: &Unseen,
     };
-    let tables = take_baselines(&[ask], &made.live).await.expect("a baseline").remove(0);
+    let tables = take_baselines(&[ask], &LiveSource::Sqlite(made.live.clone()), None)
+        .await
+        .expect("a baseline")
+        .taken
+        .remove(0)
+        .tables;
     assert!(tables.iter().map(|table| table.rows).sum::<u64>() >= 250_000);
     let baseline = Baseline {
         taken: now(),

@@ -71,10 +71,21 @@ fn shape(baseline: &TableFingerprint, restored: &TableFingerprint) -> Vec<String
             found.push(format!("column `{name}` is not in the baseline"));
         }
     }
+    if baseline.condition != restored.condition {
+        found.push(format!(
+            "the baseline covers {}, the check {}: take it anew",
+            condition(&baseline.condition),
+            condition(&restored.condition)
+        ));
+    }
     if found.is_empty() && baseline.columns != restored.columns {
         found.push("the columns are in another order".to_owned());
     }
     found
+}
+
+fn condition(text: &str) -> String {
+    if text.is_empty() { "all rows".to_owned() } else { format!("rows where {text}") }
 }
 
 fn rows(baseline: &TableFingerprint, restored: &TableFingerprint) -> RowDifference {

@@ -11,24 +11,32 @@ pub mod http;
 mod answer;
 mod base64;
 mod baseline;
+pub mod catalog;
 mod cells;
 mod decimal;
 mod difference;
 mod fingerprint;
+mod location;
 mod logins;
 mod moment;
 mod mysql;
 mod postgres;
 mod sketch;
+mod source;
 mod sql;
 mod sqlite;
 mod statement;
 mod tables;
+mod targets;
 mod value;
 mod varint;
+mod whole;
 mod words;
 
-pub use baseline::{BaselineRequest, WantedBaseline, take_baseline, take_baselines, wanted_baselines};
+pub use baseline::{
+    BaselineOf, BaselineRequest, Baselines, LiveSource, Taken, WantedBaseline, take_baselines,
+    wanted_baselines,
+};
 pub use fingerprint::ALGORITHM;
 pub use logins::ScratchServers;
 pub use sql::SqlVerifier;

@@ -12,6 +12,7 @@
 use super::{
     SchemaSnapshot, TableFingerprint,
     answer::{self, Answer, Judgement},
+    catalog::Findings,
     cells::Element,
     fingerprint::Key,
     logins::{self, ScratchServers},
@@ -19,12 +20,11 @@ use super::{
     postgres::{PostgresSession, Reading},
     sqlite,
     statement::Statement,
-    tables,
-    words::counted,
+    tables, whole,
 };
 use crate::{
     drill::{CheckOutcome, CheckStatus, Fault, FaultClass, Outputs},
-    playbook::{CheckKind, ServerEngine, Template},
+    playbook::{CheckKind, FingerprintExpect, ServerEngine, Template},
     ports::{CheckRequest, Verifier},
     server::Login,
     time::{Period, SystemClock, Timestamp},
@@ -62,7 +62,7 @@ pub(super) trait Session: Send {
     fn placeholder(&self) -> fn(usize, &str) -> String;
 
     /// The engine's own check of its storage, and of references between tables.
-    async fn integrity(&mut self) -> Result<Integrity, Trouble>;
+    async fn integrity(&mut self, seen: Seen<'_>) -> Result<Integrity, Trouble>;
 
     /// What there is, by name.
     async fn tables(&mut self) -> Result<Vec<Table>, Trouble>;
@@ -111,13 +111,14 @@ pub(super) trait Session: Send {
     }
 
     /// What the database is made of.
-    async fn schema(&mut self, exclude: &[String]) -> Result<SchemaSnapshot, Trouble> {
-        let _ = exclude;
+    async fn schema(&mut self, grants: bool, exclude: &[String]) -> Result<SchemaSnapshot, Trouble> {
+        let _ = (grants, exclude);
         Err(unsupported("the `schema` check"))
     }
 
     /// Whether sequences are ahead of their columns.
-    async fn sequences(&mut self) -> Result<Findings, Trouble> {
+    async fn sequences(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        let _ = seen;
         Err(unsupported("the `sequences` check"))
     }
 
@@ -130,6 +131,11 @@ pub(super) trait Session: Send {
     /// The engine's own name for the moment that is read: an LSN, a GTID set.
     async fn position(&mut self) -> Result<Option<String>, Trouble> {
         Ok(None)
+    }
+
+    /// What fingerprints of all tables do not cover, in words.
+    async fn uncovered(&mut self) -> Result<Vec<String>, Trouble> {
+        Ok(Vec::new())
     }
 
     /// What should be said beside each outcome, such as that the user could write.
@@ -179,19 +185,6 @@ pub(super) struct Mark {
     pub(super) bucket: u32,
     pub(super) r: u32,
     pub(super) hash: String,
-}
-
-/// What a check of the whole database found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Findings {
-    /// How many things were looked at.
-    pub(super) looked_at: u64,
-    /// What they are, in words: `sequence`.
-    pub(super) thing: &'static str,
-    /// What is wrong.
-    pub(super) problems: Vec<String>,
-    /// What could not be looked at.
-    pub(super) notes: Vec<String>,
 }
 
 /// What the engine's own check found.
@@ -338,12 +331,21 @@ fn judged(judgement: Judgement, rows: u64) -> CheckOutcome {
 }
 
 async fn look(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<CheckOutcome, Trouble> {
-    if let CheckKind::Fingerprint(check) = &ask.check.kind {
-        tables::preconditions(ask, check)?;
+    // What can be known before the database is read.
+    let wants_baseline = match &ask.check.kind {
+        CheckKind::Fingerprint(check) => check.expect == FingerprintExpect::Baseline,
+        CheckKind::Schema(check) => check.expect == FingerprintExpect::Baseline,
+        _ => false,
+    };
+    if wants_baseline {
+        tables::baseline_for(ask)?;
     }
     let mut session = open(ask, servers).await?;
     let found = match &ask.check.kind {
-        CheckKind::Integrity => integrity(session.as_mut()).await,
+        CheckKind::Integrity => whole::integrity(session.as_mut(), ask).await,
+        CheckKind::Schema(check) => whole::schema(session.as_mut(), ask, check).await,
+        CheckKind::Sequences => whole::sequences(session.as_mut(), ask).await,
+        CheckKind::References => whole::references(session.as_mut(), ask).await,
         CheckKind::Fingerprint(check) => tables::check(session.as_mut(), ask, check).await,
         CheckKind::Query { sql, expect, allow_empty } => {
             let statement = bind(session.as_ref(), sql, ask)?;
@@ -367,23 +369,23 @@ async fn look(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<CheckO
                 judged(judgement, answer.rows)
             })
         }
-        CheckKind::Schema(_)
-        | CheckKind::Sequences
-        | CheckKind::References
-        | CheckKind::Http(_)
-        | CheckKind::Kubernetes => {
+        CheckKind::Http(_) | CheckKind::Kubernetes => {
             Err(Fault::new(FaultClass::Permanent, "this is no check of a database").into())
         }
     };
+    let remarks = session.remarks();
     session.close().await;
-    found
+    found.map(|mut outcome| {
+        outcome.details.extend(remarks);
+        outcome
+    })
 }
 
 async fn open(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<Box<dyn Session>, Trouble> {
     let subject = ask.subject;
     if let Some(engine) = logins::engine(subject) {
         let login = logins::restored(ask, engine, servers)?;
-        return open_server(&login, RESTORED_CONNECTIONS).await;
+        return open_server(&login, RESTORED_CONNECTIONS, true).await;
     }
     let permanent = |message: String| Trouble::Fault(Fault::new(FaultClass::Permanent, message));
     match subject.get("engine").map(String::as_str) {
@@ -403,8 +405,12 @@ async fn open(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<Box<dy
 }
 
 /// A session on a server's database.
-pub(super) async fn open_server(login: &Login, connections: usize) -> Result<Box<dyn Session>, Trouble> {
-    let reading = Reading { connections, snapshot: None };
+pub(super) async fn open_server(
+    login: &Login,
+    connections: usize,
+    scratch: bool,
+) -> Result<Box<dyn Session>, Trouble> {
+    let reading = Reading { connections, scratch, snapshot: None };
     match login.engine {
         ServerEngine::Postgres => Ok(Box::new(PostgresSession::open(login, reading).await?)),
         ServerEngine::Mysql => Ok(Box::new(MysqlSession::open(login, connections).await?)),
@@ -413,16 +419,4 @@ pub(super) async fn open_server(login: &Login, connections: usize) -> Result<Box
 
 fn bind(session: &dyn Session, sql: &Template, ask: &CheckRequest<'_>) -> Result<Statement, Fault> {
     Statement::build(ask.known.bind(sql, ask.point)?, session.placeholder())
-}
-
-async fn integrity(session: &mut dyn Session) -> Result<CheckOutcome, Trouble> {
-    let found = session.integrity().await?;
-    let actual = match found.problems.len() {
-        0 => format!("sound: {}", found.looked_at),
-        problems => counted(problems as u64, "problem"),
-    };
-    Ok(CheckOutcome {
-        details: found.problems.iter().chain(&found.notes).cloned().collect(),
-        ..outcome(found.problems.is_empty(), "no problem in storage, indexes or references", actual)
-    })
 }

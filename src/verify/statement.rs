@@ -58,6 +58,12 @@ impl Statement {
         Ok(built)
     }
 
+    /// With the values that are bound, for a person.
+    pub(super) fn in_words(&self) -> String {
+        let sql = self.sql.split_whitespace().collect::<Vec<_>>().join(" ");
+        if self.values.is_empty() { sql } else { format!("{sql} with {}", self.values.join(", ")) }
+    }
+
     /// Builds a condition, in parentheses; its parameters are counted from 1.
     pub(super) fn condition(
         parts: Vec<Bound>,
@@ -224,7 +230,10 @@ mod tests {
         ] {
             let alone =
                 sql.split_once(" ; -- done").or(sql.split_once(";;  /*")).map_or(sql, |(alone, _)| alone);
-            assert_eq!(build(&[sql]).map(|built| built.sql), Ok(alone.to_owned()));
+            assert_eq!(
+                build(&[sql]).map(|built| built.sql.trim_end().to_owned()),
+                Ok(alone.trim_end().to_owned())
+            );
         }
     }
 

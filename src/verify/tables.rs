@@ -1,18 +1,22 @@
 //! The `fingerprint` check: which tables, what stands in the way, how they compare with what is expected.
 
 use super::{
-    TableFingerprint, cells,
-    difference::{Comparison, compare},
+    ChangedRows, TableFingerprint,
+    cells::{self, Cells},
+    difference::{Comparison, RowDifference, compare},
     fingerprint::{ALGORITHM, Key},
-    sql::{How, Session, Table, TableKind, Target, Trouble, outcome},
+    location::{self, Located},
+    source,
+    sql::{How, LeftOut, Session, Target, Trouble, outcome},
     statement::Statement,
-    words::{counted, grouped, nearest},
+    targets::{Aim, hint, is_named, targets},
+    words::{counted, grouped},
 };
 use crate::{
     drill::{CheckOutcome, Fault, FaultClass, RecoveryPoint},
     ids::StepId,
     playbook::{FingerprintCheck, FingerprintExpect, FingerprintOf, Template},
-    ports::{CheckRequest, Known, Progress, Tick},
+    ports::{Baseline, CheckRequest, Known, Progress, Tick},
 };
 use std::collections::BTreeMap;
 
@@ -26,11 +30,8 @@ pub(super) struct Measured {
     pub(super) notes: Vec<String>,
 }
 
-/// What can be known before the database is read.
-pub(super) fn preconditions(ask: &CheckRequest<'_>, check: &FingerprintCheck) -> Result<(), Fault> {
-    if check.expect != FingerprintExpect::Baseline {
-        return Ok(());
-    }
+/// The baseline for the recovery point, or why nothing can be proven without one.
+pub(super) fn baseline_for<'a>(ask: &CheckRequest<'a>) -> Result<&'a Baseline, Fault> {
     let point = ask.point.map(|point| format!("{} ({})", point.id, point.time.human()));
     let point = point.as_deref().unwrap_or("this recovery point");
     match ask.baseline {
@@ -46,7 +47,7 @@ pub(super) fn preconditions(ask: &CheckRequest<'_>, check: &FingerprintCheck) ->
             FaultClass::Permanent,
             format!("the baseline is of recovery point {}, not of {point}", baseline.point),
         )),
-        Some(_) => Ok(()),
+        Some(baseline) => Ok(baseline),
     }
 }
 
@@ -59,7 +60,8 @@ pub(super) fn how(check: &FingerprintCheck) -> How {
 pub(super) async fn measure(
     session: &mut dyn Session,
     check: &FingerprintCheck,
-    bind: impl Fn(&Template) -> Result<Statement, Fault>,
+    binder: &Binder<'_>,
+    aim: Aim<'_>,
     tick: &(dyn Fn(&str, u64, Option<u64>) + Send + Sync),
 ) -> Result<Measured, Trouble> {
     let mut measured = Measured::default();
@@ -70,16 +72,32 @@ pub(super) async fn measure(
                     .faults
                     .push(format!("`exclude: {first}`: of a query, select the columns you want instead"));
             }
-            vec![Target::Query(bind(sql)?)]
+            vec![Target::Query(binder.statement(sql)?)]
         }
-        of => targets(session, of, &check.exclude, &mut measured).await?,
+        _ => targets(session, check, binder, aim, &mut measured).await?,
     };
     let how = how(check);
     let mut before = 0;
     for target in targets {
         let name = target.name().to_owned();
         let seen = |rows, total: Option<u64>| tick(&name, before + rows, total.map(|total| before + total));
-        let print = session.fingerprint(&target, how, &seen).await?;
+        let mut print = session.fingerprint(&target, how, &seen).await?;
+        if let Target::Table(shape) = &target {
+            print.condition = shape.condition.as_ref().map(Statement::in_words).unwrap_or_default();
+            match &shape.left_out {
+                LeftOut::Nothing => {}
+                LeftOut::Since(column, since) => {
+                    let keys = session.changed(shape, column, *since).await?;
+                    print.changed = Some(ChangedRows { column: column.clone(), keys });
+                }
+                LeftOut::Keys(keys) => {
+                    measured.notes.push(format!(
+                        "{name}: {} left out, which changed at or after the recovery point as the source told",
+                        counted(keys.len() as u64, "row")
+                    ));
+                }
+            }
+        }
         before += print.rows;
         if print.rows == 0 && !check.allow_empty {
             measured.faults.push(format!("{name} has no rows; `allow_empty: true` if that is right"));
@@ -87,86 +105,6 @@ pub(super) async fn measure(
         measured.tables.push((target, print));
     }
     Ok(measured)
-}
-
-async fn targets(
-    session: &mut dyn Session,
-    of: &FingerprintOf,
-    exclude: &[String],
-    measured: &mut Measured,
-) -> Result<Vec<Target>, Trouble> {
-    let tables = session.tables().await?;
-    let names = || tables.iter().map(|table| table.name.as_str());
-    let mut chosen: Vec<&Table> = Vec::new();
-    if let FingerprintOf::Tables(wanted) = of {
-        for wanted in wanted {
-            match tables.iter().find(|table| table.name.eq_ignore_ascii_case(wanted)) {
-                Some(table) if chosen.contains(&table) => {}
-                Some(table) => chosen.push(table),
-                None => {
-                    measured.faults.push(format!("there is no table `{wanted}`{}", hint(wanted, names())))
-                }
-            }
-        }
-    } else {
-        chosen.extend(tables.iter().filter(|table| table.kind == TableKind::Ordinary));
-        if chosen.is_empty() {
-            measured.faults.push("there are no tables".to_owned());
-        }
-        for (kind, words) in
-            [(TableKind::Virtual, "virtual tables"), (TableKind::Shadow, "tables behind virtual tables")]
-        {
-            let left: Vec<&str> =
-                tables.iter().filter(|table| table.kind == kind).map(|table| table.name.as_str()).collect();
-            if !left.is_empty() {
-                measured.notes.push(format!(
-                    "not covered: {words} ({}); name them in `tables` to cover them",
-                    left.join(", ")
-                ));
-            }
-        }
-    }
-    let mut unused: Vec<&String> = exclude.iter().collect();
-    let mut targets = Vec::new();
-    let mut columns: Vec<String> = Vec::new();
-    for table in chosen {
-        let mut shape = session.describe(table).await?;
-        columns.extend(shape.columns.iter().map(|(column, _)| format!("{}.{column}", shape.table.name)));
-        let excluded =
-            |column: &str| exclude.iter().find(|entry| names_column(entry, &shape.table.name, column));
-        let out: Vec<(String, &String)> =
-            shape.columns.iter().filter_map(|(name, _)| Some((name.clone(), excluded(name)?))).collect();
-        for (column, entry) in out {
-            unused.retain(|other| *other != entry);
-            shape.columns.retain(|(name, _)| *name != column);
-            if shape.key.contains(&column) {
-                shape.key.clear();
-            }
-        }
-        if shape.columns.is_empty() {
-            measured.faults.push(format!("every column of {} is excluded", shape.table.name));
-            continue;
-        }
-        targets.push(Target::Table(shape));
-    }
-    for entry in unused {
-        let hint = hint(entry, columns.iter().map(String::as_str));
-        measured.faults.push(format!("`exclude: {entry}` names no column; write table.column{hint}"));
-    }
-    Ok(targets)
-}
-
-/// Whether an entry of `exclude` names that column.
-fn names_column(entry: &str, table: &str, column: &str) -> bool {
-    let parts = entry.len().checked_sub(column.len() + 1).and_then(|at| entry.split_at_checked(at));
-    parts.is_some_and(|(named, rest)| {
-        named.eq_ignore_ascii_case(table)
-            && rest.strip_prefix('.').is_some_and(|rest| rest.eq_ignore_ascii_case(column))
-    })
-}
-
-fn hint<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(wanted, names).map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default()
 }
 
 impl Target {
@@ -197,13 +135,24 @@ pub(super) fn ticker<'a>(
     }
 }
 
-/// Looks references up for a statement of that session.
-pub(super) fn binder<'a>(
-    placeholder: fn(usize, &str) -> String,
-    known: &'a Known,
-    point: Option<&'a RecoveryPoint>,
-) -> impl Fn(&Template) -> Result<Statement, Fault> + 'a {
-    move |sql| Statement::build(known.bind(sql, point)?, placeholder)
+/// Looks references up for the statements of a session.
+#[derive(Clone, Copy)]
+pub(super) struct Binder<'a> {
+    pub(super) placeholder: fn(usize, &str) -> String,
+    pub(super) known: &'a Known,
+    pub(super) point: Option<&'a RecoveryPoint>,
+}
+
+impl Binder<'_> {
+    /// A statement of its own.
+    pub(super) fn statement(&self, sql: &Template) -> Result<Statement, Fault> {
+        Statement::build(self.known.bind(sql, self.point)?, self.placeholder)
+    }
+
+    /// A condition, in parentheses.
+    pub(super) fn condition(&self, sql: &Template) -> Result<Statement, Fault> {
+        Statement::condition(self.known.bind(sql, self.point)?, self.placeholder)
+    }
 }
 
 /// Makes a `fingerprint` check.
@@ -213,8 +162,12 @@ pub(super) async fn check(
     check: &FingerprintCheck,
 ) -> Result<CheckOutcome, Trouble> {
     let tick = ticker(ask.progress, ask.step, &ask.check.name);
-    let binder = binder(session.placeholder(), ask.known, ask.point);
-    let mut measured = measure(session, check, binder, &tick).await?;
+    let binder = Binder { placeholder: session.placeholder(), known: ask.known, point: ask.point };
+    if check.expect == FingerprintExpect::Source {
+        return source::check(session, ask, check, &binder, &tick).await;
+    }
+    let aim = Aim::Restored(ask.baseline.map_or(&[][..], |baseline| &baseline.tables));
+    let mut measured = measure(session, check, &binder, aim, &tick).await?;
     let mut details = std::mem::take(&mut measured.faults);
     let rows: u64 = measured.tables.iter().map(|(_, print)| print.rows).sum();
     let (expected, differing) = match (&check.expect, ask.baseline) {
@@ -222,8 +175,7 @@ pub(super) async fn check(
             (format!("digest {digest}"), digests(&measured, digest, &mut details))
         }
         (FingerprintExpect::Baseline, Some(baseline)) => {
-            let all = check.of == FingerprintOf::AllTables;
-            let differing = against(session, &measured, &baseline.tables, all, &mut details).await?;
+            let differing = against(session, check, &measured, &baseline.tables, &mut details).await?;
             let rows: u64 = baseline.tables.iter().map(|print| print.rows).sum();
             let expected = format!(
                 "the baseline of {}: {}, {}",
@@ -234,10 +186,7 @@ pub(super) async fn check(
             (expected, differing)
         }
         (FingerprintExpect::Baseline, None) => ("a baseline".to_owned(), 1),
-        (FingerprintExpect::Source, _) => {
-            details.push("the source is not compared with in this build".to_owned());
-            ("the source".to_owned(), 1)
-        }
+        (FingerprintExpect::Source, _) => ("the source".to_owned(), 1),
     };
     let passed = details.is_empty() && differing == 0;
     let (tables, rows_read) = (counted(measured.tables.len() as u64, "table"), counted(rows, "row"));
@@ -266,7 +215,7 @@ fn digests(measured: &Measured, wanted: &str, details: &mut Vec<String>) -> u64 
         return 0;
     };
     let (algorithm, hex) = wanted.split_once(':').unwrap_or((ALGORITHM, wanted));
-    if algorithm != print.algorithm {
+    if !algorithm.eq_ignore_ascii_case(&print.algorithm) {
         details.push(format!("the digest is of {algorithm}; this firedrill computes {}", print.algorithm));
         return 0;
     }
@@ -284,16 +233,17 @@ fn digests(measured: &Measured, wanted: &str, details: &mut Vec<String>) -> u64 
 }
 
 /// Compares with a baseline; says how many tables differ.
-async fn against(
+pub(super) async fn against(
     session: &mut dyn Session,
+    check: &FingerprintCheck,
     measured: &Measured,
     baseline: &[TableFingerprint],
-    all: bool,
     details: &mut Vec<String>,
 ) -> Result<u64, Trouble> {
+    let all = check.of == FingerprintOf::AllTables;
     let mut differing = 0;
     for (target, print) in &measured.tables {
-        let Some(was) = baseline.iter().find(|was| was.table.eq_ignore_ascii_case(target.name())) else {
+        let Some(was) = baseline.iter().find(|was| is_named(&was.table, target.name())) else {
             differing += 1;
             details.push(match all {
                 true => format!("{}: not in the baseline", target.name()),
@@ -309,16 +259,24 @@ async fn against(
                 differing += 1;
                 details.extend(found.into_iter().map(|found| format!("{}: {found}", target.name())));
             }
+            Comparison::Rows(_) if Cells::are_in(&print.buckets) => {
+                differing += 1;
+                let found = location::locate(session, target, how(check), was, print).await?;
+                details.extend(in_words(found, check.redact_keys, was, print));
+            }
             Comparison::Rows(difference) => {
                 differing += 1;
                 let names = session.names(target, &difference.hashed_keys()).await?;
-                details.extend(difference.words(was, print, |key| key_words(key, was, &names)));
+                details.extend(difference.words(was, print, |key| {
+                    let words = key_words(key, was, &names);
+                    if check.redact_keys { location::redacted(&words) } else { words }
+                }));
             }
         }
     }
     if all {
         let here = |was: &&TableFingerprint| {
-            measured.tables.iter().any(|(target, _)| was.table.eq_ignore_ascii_case(target.name()))
+            measured.tables.iter().any(|(target, _)| is_named(&was.table, target.name()))
         };
         for was in baseline.iter().filter(|was| !here(was)) {
             differing += 1;
@@ -334,8 +292,22 @@ async fn against(
     Ok(differing)
 }
 
+/// What was found, or why nothing could be, in words.
+fn in_words(
+    found: Result<Located, &'static str>,
+    redact: bool,
+    was: &TableFingerprint,
+    is: &TableFingerprint,
+) -> Vec<String> {
+    match found {
+        Ok(located) if redact => located.redacted().words(was, is),
+        Ok(located) => located.words(was, is),
+        Err(why) => RowDifference::Unknown(why).words(was, is, |_| String::new()),
+    }
+}
+
 /// A key in words: an integer key as it is, another as it was found in the restored table, else by its digest.
-fn key_words(key: &Key, was: &TableFingerprint, names: &BTreeMap<Key, String>) -> String {
+pub(super) fn key_words(key: &Key, was: &TableFingerprint, names: &BTreeMap<Key, String>) -> String {
     match (key, names.get(key)) {
         (_, Some(name)) => name.clone(),
         (Key::Integer(value), None) => format!("{}={value}", was.key.join(",")),

@@ -140,8 +140,8 @@ impl Plan {
             list.push("encode(sha256(string_agg(sha, ''::bytea order by sha)), 'hex')".to_owned());
         }
         format!(
-            "select b::text, {} from (with f as (select 1) select b, r, g1, g2, g1 % {P} * r as p{keys}{sha} from \
-             (with f as (select 1) select {bucket} as b, {r} as r, g1, g2{keys}{sha} from {}) l) m group by b",
+            "select b::text, {} from (with f as (select 1) select {bucket} as b, {r} as r, g1, g2, \
+             g1 % {P} * ({r}) as p{keys}{sha} from {}) l group by b",
             list.join(", "),
             self.hashed(source, &[], &[])
         )
@@ -177,7 +177,7 @@ impl Plan {
             );
             match column.class {
                 Class::Small | Class::Big | Class::Uuid => format!("{name} || {source}::text"),
-                Class::Sent(_) | Class::Float(..) => format!("{name} || {source}::text"),
+                Class::Sent(_) | Class::Bytes | Class::Float(..) => format!("{name} || {source}::text"),
                 _ => format!(
                     "{name} || quote_literal(left({source}::text, 40)) || case when length({source}::text) > 40 then '…' else '' end"
                 ),

@@ -81,6 +81,19 @@ impl Processes {
     }
 }
 
+/// Logs in; what the connection runs is cancelled with the others.
+pub(super) async fn log_in(
+    login: &Login,
+    patience: Period,
+    processes: &Processes,
+) -> Result<PostgresAsk, Fault> {
+    let mut ask = connect(login, patience).await?;
+    if let Some(id) = ask.value("select pg_catalog.pg_backend_pid()::text", &[]).await? {
+        processes.add(id);
+    }
+    Ok(ask)
+}
+
 /// Logs in and pins the settings. `snapshot`: what to see; else a snapshot of its own.
 pub(super) async fn open(
     login: &Login,
@@ -88,14 +101,11 @@ pub(super) async fn open(
     processes: &Processes,
     snapshot: Option<&str>,
 ) -> Result<PostgresAsk, Fault> {
-    let mut ask = connect(login, patience).await?;
+    let mut ask = log_in(login, patience, processes).await?;
     ask.run(SETTINGS).await?;
     if ask.version().await? >= 140_000 {
         // Where this machine goes away, the server notices and stops.
         ask.run("set client_connection_check_interval = '5s'").await?;
-    }
-    if let Some(id) = ask.value("select pg_catalog.pg_backend_pid()::text", &[]).await? {
-        processes.add(id);
     }
     ask.run("begin isolation level repeatable read read only").await?;
     if let Some(snapshot) = snapshot {

@@ -8,7 +8,7 @@ use crate::{
     },
     ports::{Baseline, CheckRequest, Known, Unseen, Verifier},
     time::{Period, Timestamp},
-    verify::{BaselineRequest, Checks, TableFingerprint, take_baseline},
+    verify::{BaselineOf, BaselineRequest, Checks, LiveSource, TableFingerprint, take_baselines},
 };
 use serde_json::json;
 use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
@@ -102,12 +102,15 @@ impl Database {
         let ask = BaselineRequest {
             step: &step,
             check: "it",
-            fingerprint: check,
+            of: BaselineOf::Fingerprint(check),
+            source: None,
             point: Some(&point),
             known: &known,
             progress: &Unseen,
         };
-        take_baseline(ask, &self.path).await
+        take_baselines(&[ask], &LiveSource::Sqlite(self.path.clone()), None)
+            .await
+            .map(|mut all| all.taken.remove(0).tables)
     }
 
     /// Takes a baseline here and checks `restored` against it.

@@ -1,0 +1,283 @@
+//! Which rows differ, from bucket sums: decoded, looked up in the restored table, and put in words.
+//!
+//! What the sums of one bucket leave over is one row, or two, or more than can be told apart. Whether a row was lost, added
+//! or changed follows from the count, and from whether it is in the restored table. A lost row is not there to be asked for
+//! its key: where the key is integers, their sums give it; else it is named by the digest of its key.
+
+use super::{
+    TableFingerprint,
+    cells::{Cells, Element, P, Rest},
+    sql::{Found, How, Session, Target, Trouble},
+    words::{counted, grouped},
+};
+use crate::ids::Digest;
+use std::collections::BTreeMap;
+
+/// How many keys are named in each list.
+pub(super) const NAMED: usize = 20;
+/// Rows that are looked up in the restored table at most.
+const LOOKED_UP: usize = 400;
+
+/// Rows that differ, by key in words, each with how often.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Located {
+    pub(super) changed: Vec<(String, u64)>,
+    pub(super) lost: Vec<(String, u64)>,
+    pub(super) extra: Vec<(String, u64)>,
+    /// Changed, or extra: sums do not tell which.
+    pub(super) either: Vec<(String, u64)>,
+    /// Buckets with rows that can't be told apart, of how many, and about how many rows those are.
+    pub(super) unclear: Option<Unclear>,
+    /// What else is to be said: the columns that differ.
+    pub(super) notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unclear {
+    pub(super) buckets: u64,
+    pub(super) of: u64,
+    pub(super) rows: u64,
+}
+
+/// Finds the rows of a restored table that differ from its baseline. `Err(why)`: sums can't tell.
+pub(super) async fn locate(
+    session: &mut dyn Session,
+    target: &Target,
+    how: How,
+    was: &TableFingerprint,
+    is: &TableFingerprint,
+) -> Result<Result<Located, &'static str>, Trouble> {
+    if was.key != is.key {
+        return Ok(Err("the primary key is not that of the baseline"));
+    }
+    let (Ok(was_cells), Ok(is_cells)) = (Cells::decode(&was.buckets), Cells::decode(&is.buckets)) else {
+        return Ok(Err("the baseline holds no bucket sums that can be read"));
+    };
+    let Some(rests) = was_cells.difference(&is_cells) else {
+        return Ok(Err("the baseline has another number of buckets: take it anew"));
+    };
+    if rests.is_empty() {
+        return Ok(Err("the bucket sums agree although the digests differ"));
+    }
+    let elements: Vec<Element> =
+        rests.iter().flat_map(|rest| rest.elements.iter().cloned()).take(LOOKED_UP).collect();
+    let found = session.locate(target, how, &elements, false).await?;
+    Ok(Ok(classify(&rests, &found, &was.key, was_cells.len() as u64)))
+}
+
+fn classify(rests: &[Rest], found: &[Found], key: &[String], buckets: u64) -> Located {
+    let mut here: BTreeMap<(u32, u32), Vec<&Found>> = BTreeMap::new();
+    for row in found {
+        here.entry((row.element.bucket, row.element.r)).or_default().push(row);
+    }
+    let mut located = Located::default();
+    let mut unclear = 0u64;
+    for rest in rests {
+        let looked: Vec<(&Element, &[&Found])> = rest
+            .elements
+            .iter()
+            .map(|element| {
+                let rows = here.get(&(element.bucket, element.r)).map_or(&[][..], Vec::as_slice);
+                (element, rows)
+            })
+            .collect();
+        let told = match looked.as_slice() {
+            [one] => single(rest, *one, key, &mut located),
+            [first, second] => pair(rest, *first, *second, key, &mut located),
+            _ => None,
+        };
+        if told.is_none() {
+            unclear += 1;
+        }
+    }
+    if unclear > 0 {
+        let differing = rests.len() as f64;
+        let all = buckets as f64;
+        // As many rows thrown at random into the buckets hit so many of them (coupon collector); all hit: at least so many.
+        let rows =
+            if rests.len() as u64 >= buckets { all * all.ln() } else { -all * (1.0 - differing / all).ln() };
+        located.unclear = Some(Unclear { buckets: unclear, of: buckets, rows: rows.round() as u64 });
+    }
+    located
+}
+
+/// The key of a row that is gone, from the sums of keys; none where they don't fit what else is known of it.
+fn key_of_lost(sums: &[i128], element: &Element, key: &[String]) -> Option<String> {
+    if sums.is_empty() {
+        let names = if key.is_empty() { "row".to_owned() } else { key.join(",") };
+        return Some(format!("{names}#{:04x}{:08x}", element.bucket, element.r));
+    }
+    if let [only] = sums
+        && (*only & i128::from(P)) as u64 != u64::from(element.r)
+    {
+        return None;
+    }
+    Some(key.iter().zip(sums).map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
+}
+
+fn single(
+    rest: &Rest,
+    (element, rows): (&Element, &[&Found]),
+    key: &[String],
+    located: &mut Located,
+) -> Option<()> {
+    let times = rest.count.unsigned_abs();
+    match rest.count {
+        1.. => {
+            let each: Option<Vec<i128>> = rest
+                .keys
+                .iter()
+                .map(|sum| (sum % i128::from(rest.count) == 0).then(|| sum / i128::from(rest.count)))
+                .collect();
+            located.lost.push((key_of_lost(&each?, element, key)?, times));
+        }
+        0 => located.changed.push((one(rows)?, 1)),
+        _ => located.extra.push((one(rows)?, times)),
+    }
+    Some(())
+}
+
+/// The words of the one row that was found; copies of a row have the same key, or none.
+fn one(rows: &[&Found]) -> Option<String> {
+    let first = rows.first()?;
+    (rows.len() == 1 || rows.iter().all(|row| row.words == first.words) || first.keys.is_empty())
+        .then(|| first.words.clone())
+}
+
+fn pair(
+    rest: &Rest,
+    first: (&Element, &[&Found]),
+    second: (&Element, &[&Found]),
+    key: &[String],
+    located: &mut Located,
+) -> Option<()> {
+    let sums_less =
+        |row: &Found| -> Vec<i128> { rest.keys.iter().zip(&row.keys).map(|(sum, own)| sum + own).collect() };
+    match (one(first.1), one(second.1)) {
+        (Some(a), Some(b)) => match rest.count {
+            0 if rest.keys.iter().all(|sum| *sum == 0) => located.changed.extend([(a, 1), (b, 1)]),
+            -2 => located.extra.extend([(a, 1), (b, 1)]),
+            -1 => {
+                let is_extra = |rows: &[&Found]| {
+                    !rest.keys.is_empty()
+                        && rest.keys.iter().zip(&rows[0].keys).all(|(sum, own)| *sum == -own)
+                };
+                match (is_extra(first.1), is_extra(second.1)) {
+                    (true, false) => {
+                        located.extra.push((a, 1));
+                        located.changed.push((b, 1));
+                    }
+                    (false, true) => {
+                        located.changed.push((a, 1));
+                        located.extra.push((b, 1));
+                    }
+                    _ if rest.keys.is_empty() => located.either.extend([(a, 1), (b, 1)]),
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        },
+        (Some(there), None) | (None, Some(there)) => {
+            let (gone, row) = match first.1.first() {
+                Some(row) => (second.0, *row),
+                None => (first.0, *second.1.first()?),
+            };
+            let lost = match rest.count {
+                1 => key_of_lost(&rest.keys, gone, key)?,
+                0 => key_of_lost(&sums_less(row), gone, key)?,
+                _ => return None,
+            };
+            located.lost.push((lost, 1));
+            let list = if rest.count == 1 { &mut located.changed } else { &mut located.extra };
+            list.push((there, 1));
+        }
+        (None, None) => {
+            if rest.count != 2 {
+                return None;
+            }
+            let (a, b) = (first.0, second.0);
+            match rest.keys.as_slice() {
+                [] if rest.certain => {
+                    located.lost.extend([(key_of_lost(&[], a, key)?, 1), (key_of_lost(&[], b, key)?, 1)]);
+                }
+                [sum] if i128::from(a.r) + i128::from(b.r) == *sum => {
+                    let named = |element: &Element| key_of_lost(&[i128::from(element.r)], element, key);
+                    located.lost.extend([(named(a)?, 1), (named(b)?, 1)]);
+                }
+                _ => return None,
+            }
+        }
+    }
+    Some(())
+}
+
+impl Located {
+    /// Keys are named by their digest.
+    pub(super) fn redacted(mut self) -> Self {
+        for list in [&mut self.changed, &mut self.lost, &mut self.extra, &mut self.either] {
+            for (words, _) in list.iter_mut() {
+                *words = redacted(words);
+            }
+        }
+        self.notes.clear();
+        self
+    }
+
+    /// For a person, one line or a few.
+    pub(super) fn words(&self, was: &TableFingerprint, is: &TableFingerprint) -> Vec<String> {
+        let table = &was.table;
+        let counts = match (was.rows, is.rows) {
+            (was, is) if was == is => format!("{} in both", counted(was, "row")),
+            (was, is) => format!("{} in the baseline, {} here", counted(was, "row"), grouped(is)),
+        };
+        let lists = [
+            ("changed", &self.changed),
+            ("lost", &self.lost),
+            ("extra", &self.extra),
+            ("changed or extra", &self.either),
+        ];
+        let total: u64 = lists.iter().flat_map(|(_, keys)| *keys).map(|(_, times)| times).sum();
+        let parts: Vec<String> = lists
+            .iter()
+            .filter(|(_, keys)| !keys.is_empty())
+            .map(|(word, keys)| format!("{word} {}", list(keys)))
+            .collect();
+        let mut lines = Vec::new();
+        if total > 0 {
+            let verb = if total == 1 { "differs" } else { "differ" };
+            lines.push(format!("{table}: {} {verb} ({counts}): {}", counted(total, "row"), parts.join("; ")));
+        }
+        if let Some(unclear) = self.unclear {
+            let more = if total > 0 { "more rows differ" } else { "rows differ" };
+            lines.push(format!(
+                "{table}: {more} ({counts}), about {} in all; those in {} of {} buckets are too many to be told apart",
+                grouped(unclear.rows),
+                grouped(unclear.buckets),
+                grouped(unclear.of)
+            ));
+        }
+        lines.extend(self.notes.iter().cloned());
+        lines
+    }
+}
+
+/// A key by its digest: its columns stay readable.
+pub(super) fn redacted(words: &str) -> String {
+    let names: Vec<&str> =
+        words.split(' ').filter_map(|part| part.split_once('=').map(|(name, _)| name)).collect();
+    let digest = Digest::of(words.as_bytes()).to_string();
+    format!("{}#{}", if names.is_empty() { "row".to_owned() } else { names.join(",") }, &digest[..16])
+}
+
+fn list(keys: &[(String, u64)]) -> String {
+    let mut words: Vec<String> = keys
+        .iter()
+        .take(NAMED)
+        .map(|(name, times)| if *times == 1 { name.clone() } else { format!("{name} ({times} times)") })
+        .collect();
+    let rest = keys.len().saturating_sub(NAMED);
+    if rest > 0 {
+        words.push(format!("and {} more", grouped(rest as u64)));
+    }
+    words.join(", ")
+}
