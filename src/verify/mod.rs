@@ -19,6 +19,7 @@ mod fingerprint;
 mod location;
 mod logins;
 mod moment;
+mod mysql;
 mod postgres;
 mod sketch;
 mod source;

@@ -16,6 +16,7 @@ use super::{
     cells::Element,
     fingerprint::Key,
     logins::{self, ScratchServers},
+    mysql::MysqlSession,
     postgres::{PostgresSession, Reading},
     sqlite,
     statement::Statement,
@@ -423,7 +424,7 @@ pub(super) async fn open_server(
     let reading = Reading { connections, scratch, snapshot: None };
     match login.engine {
         ServerEngine::Postgres => Ok(Box::new(PostgresSession::open(login, reading).await?)),
-        ServerEngine::Mysql => Err(unsupported("checks on MySQL")),
+        ServerEngine::Mysql => Ok(Box::new(MysqlSession::open(login, connections).await?)),
     }
 }
 
