@@ -16,6 +16,7 @@ use super::{
     cells::Element,
     fingerprint::Key,
     logins::{self, ScratchServers},
+    mysql::MysqlSession,
     postgres::{PostgresSession, Reading},
     sqlite,
     statement::Statement,
@@ -92,6 +93,17 @@ pub(super) trait Session: Send {
         Err(unsupported("bucket sums"))
     }
 
+    /// Where keys of integers lie, one answer for each.
+    async fn places(
+        &mut self,
+        target: &Target,
+        how: How,
+        keys: &[Vec<i128>],
+    ) -> Result<Vec<Option<Element>>, Trouble> {
+        let _ = (target, how);
+        Ok(vec![None; keys.len()])
+    }
+
     /// The key and hash of each row in some buckets.
     async fn marks(&mut self, target: &Target, how: How, buckets: &[u32]) -> Result<Vec<Mark>, Trouble> {
         let _ = (target, how, buckets);
@@ -130,6 +142,11 @@ pub(super) trait Session: Send {
     /// The engine's own name for the moment that is read: an LSN, a GTID set.
     async fn position(&mut self) -> Result<Option<String>, Trouble> {
         Ok(None)
+    }
+
+    /// What fingerprints of all tables do not cover, in words.
+    async fn uncovered(&mut self) -> Result<Vec<String>, Trouble> {
+        Ok(Vec::new())
     }
 
     /// What should be said beside each outcome, such as that the user could write.
@@ -407,7 +424,7 @@ pub(super) async fn open_server(
     let reading = Reading { connections, scratch, snapshot: None };
     match login.engine {
         ServerEngine::Postgres => Ok(Box::new(PostgresSession::open(login, reading).await?)),
-        ServerEngine::Mysql => Err(unsupported("checks on MySQL")),
+        ServerEngine::Mysql => Ok(Box::new(MysqlSession::open(login, connections).await?)),
     }
 }
 

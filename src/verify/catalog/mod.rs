@@ -29,7 +29,10 @@ mod words;
 
 pub use compare::{OWNERS_AND_GRANTS, compare, digest, without};
 
-use super::{SchemaSnapshot, sql::Integrity};
+use super::{
+    SchemaSnapshot,
+    sql::{self, Integrity},
+};
 use crate::{drill::Fault, playbook::ServerEngine, server::Ask};
 use sha2::{Digest as _, Sha256};
 
@@ -41,6 +44,8 @@ const OWN_TABLE: &str = "_firedrill";
 pub struct Findings {
     /// How many objects were looked at; where none, nothing was proven.
     pub looked_at: u64,
+    /// What one of them is, such as `foreign key`.
+    pub thing: &'static str,
     /// What was looked at, in words.
     pub words: String,
     /// What is wrong, the worst first; empty: nothing.
@@ -52,6 +57,12 @@ pub struct Findings {
 impl From<Findings> for Integrity {
     fn from(found: Findings) -> Self {
         Self { looked_at: found.words, problems: found.problems, notes: found.notes }
+    }
+}
+
+impl From<Findings> for sql::Findings {
+    fn from(found: Findings) -> Self {
+        Self { looked_at: found.looked_at, thing: found.thing, problems: found.problems, notes: found.notes }
     }
 }
 

@@ -94,9 +94,7 @@ fn quoted_end(chars: &[char], start: usize, escapes: bool) -> usize {
     let quote = chars.get(start).copied().unwrap_or('\'');
     let mut at = start + 1;
     while let Some(&c) = chars.get(at) {
-        if escapes && c == '\\' {
-            at += 2;
-        } else if c == quote && chars.get(at + 1) == Some(&quote) {
+        if escapes && c == '\\' || c == quote && chars.get(at + 1) == Some(&quote) {
             at += 2;
         } else if c == quote {
             return at + 1;

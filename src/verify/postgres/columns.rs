@@ -88,7 +88,7 @@ pub(super) fn class(schema: &str, name: &str) -> Class {
 }
 
 /// Whether a type's values are not covered, and why.
-pub(super) fn uncovered(schema: &str, name: &str) -> Option<&'static str> {
+pub(super) fn unstable(schema: &str, name: &str) -> Option<&'static str> {
     (schema == "pg_catalog" && matches!(name, "aclitem" | "_aclitem"))
         .then_some("its text is another in each major version")
 }
@@ -223,8 +223,11 @@ pub(super) fn record(columns: &[Column]) -> String {
             Class::Float(kind, send) => {
                 format!("{send}(case when {source} = 'NaN'::{kind} then 'NaN'::{kind} else {source} end)")
             }
-            Class::Text | Class::Plain => format!("{source}::text"),
-            Class::Output => format!("case when {source} is not null then concat({source}) end"),
+            // As bytes: a text would be converted to the client's encoding, in a parallel worker to the database's.
+            Class::Text | Class::Plain => format!("convert_to({source}::text, getdatabaseencoding())"),
+            Class::Output => {
+                format!("case when {source} is not null then convert_to(concat({source}), getdatabaseencoding()) end")
+            }
         }
     });
     format!("record_send(row({}))", values.collect::<Vec<_>>().join(", "))
