@@ -29,10 +29,7 @@ mod words;
 
 pub use compare::{OWNERS_AND_GRANTS, compare, digest, without};
 
-use super::{
-    SchemaSnapshot,
-    sql::{self, Integrity},
-};
+use super::{SchemaSnapshot, sql::Integrity};
 use crate::{drill::Fault, playbook::ServerEngine, server::Ask};
 use sha2::{Digest as _, Sha256};
 
@@ -57,12 +54,6 @@ pub struct Findings {
 impl From<Findings> for Integrity {
     fn from(found: Findings) -> Self {
         Self { looked_at: found.words, problems: found.problems, notes: found.notes }
-    }
-}
-
-impl From<Findings> for sql::Findings {
-    fn from(found: Findings) -> Self {
-        Self { looked_at: found.looked_at, thing: found.thing, problems: found.problems, notes: found.notes }
     }
 }
 
