@@ -11,6 +11,9 @@ use std::{future::Future, io::ErrorKind, path::Path};
 /// How long one attempt to log in may take.
 pub(super) const CONNECT_TIMEOUT: Period = Period::from_secs(15);
 
+/// Waiting for less is not worth a word.
+const WORTH_TELLING: Period = Period::from_secs(10);
+
 /// The pause between two attempts.
 const PAUSE: Period = Period::from_secs(1);
 
@@ -20,6 +23,7 @@ pub(super) async fn with_patience<T, F: Future<Output = Result<T, Fault>>>(
     attempt: impl Fn() -> F,
 ) -> Result<T, Fault> {
     let started = SystemClock::read().monotonic;
+    let mut told = false;
     loop {
         let fault = match attempt().await {
             Ok(done) => return Ok(done),
@@ -28,6 +32,11 @@ pub(super) async fn with_patience<T, F: Future<Output = Result<T, Fault>>>(
         let waited: Period = SystemClock::read().monotonic.saturating_sub(started).into();
         if fault.class != FaultClass::Transient || waited >= patience {
             return Err(fault);
+        }
+        // A person who mistyped the port should not wonder at the silence.
+        if !told && patience >= WORTH_TELLING {
+            tracing::warn!("{}; trying again for {}", fault.message, patience.human());
+            told = true;
         }
         tokio::time::sleep(PAUSE.to_std()).await;
     }

@@ -6,12 +6,14 @@
 //! | [`stability`] | the same rows give the same digest, whatever the version and the settings of the server |
 //! | [`limits`] | a check ends at its timeout, and a baseline is of one moment while others write |
 //! | [`catalog`] | storage, schema, sequences, references |
+//! | [`drills`] | whole drills by the binary, from dump to verdict |
 //! | [`dumps`] | dumps restored into scratch databases, and removed |
 //!
 //! [`values`] holds the types with their values, [`mutations`] what can happen to a row.
 
 mod catalog;
 mod drill;
+mod drills;
 mod dumps;
 mod limits;
 mod mutations;
