@@ -23,6 +23,7 @@ mod fingerprint;
 mod location;
 mod logins;
 mod moment;
+mod mysql;
 mod postgres;
 mod sketch;
 mod source;
@@ -85,7 +86,7 @@ pub struct TableFingerprint {
 pub struct ChangedRows {
     /// The column that told.
     pub column: String,
-    /// 64 bits of a hash of each key, hexadecimal, in order.
+    /// 64 bits of a hash of each key, as the engine writes them, in order.
     pub keys: Vec<String>,
 }
 

@@ -16,11 +16,13 @@ mod feed;
 mod files;
 mod format;
 mod marker;
+mod mysql;
 mod postgres;
 mod servers;
 mod sql;
 mod tools;
 mod words;
+mod work;
 
 use super::{
     backup_file::{self, Wanted},
@@ -157,7 +159,15 @@ impl Dumps {
                 }
                 Ok(())
             }
-            ServerEngine::Mysql => Err(refused("this build of firedrill can't restore dumps of MySQL")),
+            ServerEngine::Mysql => {
+                let (servers, runner) = (&self.servers, &self.runner);
+                mysql::preflight::look(servers, runner, source, target, server.as_mut(), newest, found)
+                    .await?;
+                for name in mysql::databases::list(server.as_mut(), &[&link.name]).await? {
+                    found.refusals.push(format!("the database {name} is there already"));
+                }
+                Ok(())
+            }
         }
     }
 
@@ -166,7 +176,7 @@ impl Dumps {
         params.extend(more);
         let most = match self.engine {
             ServerEngine::Postgres => postgres::claims::MOST,
-            ServerEngine::Mysql => 64,
+            ServerEngine::Mysql => mysql::claims::MOST,
         };
         let mut name = marker::database_name(ask.run, ask.step, ask.attempt, most);
         if kind == ROLES {
@@ -183,7 +193,7 @@ impl Dumps {
             let mut server = target.connect().await?;
             match self.engine {
                 ServerEngine::Postgres => postgres::claims::observe(&target, server.as_mut(), &claims).await,
-                ServerEngine::Mysql => Err(refused("this build of firedrill can't restore dumps of MySQL")),
+                ServerEngine::Mysql => mysql::claims::observe(&target, server.as_mut(), &claims).await,
             }
         };
         look.await.unwrap_or_else(|fault| {
@@ -249,7 +259,9 @@ impl Provider for Dumps {
             ServerEngine::Postgres => {
                 Box::pin(postgres::claims::acquire(&self.servers, &self.runner, source, ask)).await
             }
-            ServerEngine::Mysql => Err(refused("this build of firedrill can't restore dumps of MySQL")),
+            ServerEngine::Mysql => {
+                Box::pin(mysql::claims::acquire(&self.servers, &self.runner, source, ask)).await
+            }
         }
     }
 
@@ -270,7 +282,7 @@ impl Provider for Dumps {
         self.is_mine(claim)?;
         match self.engine {
             ServerEngine::Postgres => postgres::claims::release(&self.servers, claim).await,
-            ServerEngine::Mysql => Err(refused("this build of firedrill can't restore dumps of MySQL")),
+            ServerEngine::Mysql => mysql::claims::release(&self.servers, claim).await,
         }
     }
 
@@ -288,7 +300,7 @@ impl Provider for Dumps {
                 markers.extend(roles.into_values());
                 markers
             }
-            ServerEngine::Mysql => Vec::new(),
+            ServerEngine::Mysql => mysql::databases::owned(server.as_mut()).await?,
         };
         let mut found: Vec<Owned> = Vec::new();
         for claim in markers.into_iter().map(|marker| marker.firedrill) {

@@ -72,11 +72,17 @@ pub fn compare(baseline: &SchemaSnapshot, restored: &SchemaSnapshot) -> Vec<Stri
         if object.starts_with("column order of ") && !same_columns(was, is) {
             continue;
         }
-        let (was, is) = differing(was, is);
-        lines.push(format!("{object} was {was}, is {is}"));
+        lines.push(match (was.as_str(), is.as_str()) {
+            ("", is) => format!("{object} is {}, and was not", shown(is)),
+            (was, "") => format!("{object} was {}, and is not", shown(was)),
+            (was, is) => {
+                let (was, is) = differing(was, is);
+                format!("{object} was {was}, is {is}")
+            }
+        });
     }
     for object in new.alone.keys() {
-        let with = new.with(object).map(|with| format!(", and so is {with}")).unwrap_or_default();
+        let with = new.with(object).map(|with| format!(", and with it {with}")).unwrap_or_default();
         lines.push(format!("{object} is new: not in the baseline{with}"));
     }
     lines
@@ -281,7 +287,7 @@ fn same_columns(was: &str, is: &str) -> bool {
 fn differing(was: &str, is: &str) -> (String, String) {
     let (was, is) = (digests_cut(was), digests_cut(is));
     if was.len().max(is.len()) <= LONGEST {
-        return (quoted_if_empty(was), quoted_if_empty(is));
+        return (was, is);
     }
     let before = was.chars().zip(is.chars()).take_while(|(a, b)| a == b).count();
     let behind = was.chars().rev().zip(is.chars().rev()).take_while(|(a, b)| a == b).count();
@@ -294,10 +300,6 @@ fn differing(was: &str, is: &str) -> (String, String) {
         format!("{}{middle}{}", if start > 0 { "…" } else { "" }, if end < length { "…" } else { "" })
     };
     (cut(&was), cut(&is))
-}
-
-fn quoted_if_empty(text: String) -> String {
-    if text.is_empty() { "without more".to_owned() } else { text }
 }
 
 /// A definition as it is shown where there is nothing to compare it with.
@@ -367,6 +369,12 @@ mod tests {
                 "table shop.extra is new: not in the baseline",
             ]
         );
+        let option = [("grant select on table shop.orders to readonly", "with grant option")];
+        let restored = shop_but("", &option);
+        assert_eq!(
+            compare(&schema(&SHOP), &restored),
+            ["grant select on table shop.orders to readonly is with grant option, and was not"]
+        );
         let restored = shop_but("grant select on table shop.orders to readonly", &[]);
         assert_eq!(
             compare(&schema(&SHOP), &restored),
@@ -383,7 +391,7 @@ mod tests {
         assert_eq!(
             compare(&schema(&[]), &schema(&SHOP)),
             [
-                "table shop.orders is new: not in the baseline, and so is 2 columns, 1 constraint, 1 grant and 1 index"
+                "table shop.orders is new: not in the baseline, and with it 2 columns, 1 constraint, 1 grant and 1 index"
             ]
         );
     }
@@ -484,8 +492,8 @@ mod tests {
         let (was, is) = differing(&long, &format!("{long}{long}"));
         assert!(was.len() < is.len(), "{was} {is}");
         assert_eq!(
-            differing("text sha256:00112233445566778899aabbccddeeff, x", ""),
-            ("text sha256:00112233…, x".to_owned(), "without more".to_owned())
+            differing("text sha256:00112233445566778899aabbccddeeff, x", "y"),
+            ("text sha256:00112233…, x".to_owned(), "y".to_owned())
         );
     }
 }

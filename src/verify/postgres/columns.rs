@@ -223,8 +223,11 @@ pub(super) fn record(columns: &[Column]) -> String {
             Class::Float(kind, send) => {
                 format!("{send}(case when {source} = 'NaN'::{kind} then 'NaN'::{kind} else {source} end)")
             }
-            Class::Text | Class::Plain => format!("{source}::text"),
-            Class::Output => format!("case when {source} is not null then concat({source}) end"),
+            // As bytes: a text would be converted to the client's encoding, in a parallel worker to the database's.
+            Class::Text | Class::Plain => format!("convert_to({source}::text, getdatabaseencoding())"),
+            Class::Output => {
+                format!("case when {source} is not null then convert_to(concat({source}), getdatabaseencoding()) end")
+            }
         }
     });
     format!("record_send(row({}))", values.collect::<Vec<_>>().join(", "))

@@ -148,6 +148,7 @@ fn plain_words(tokens: Vec<Token>) -> Vec<Token> {
             _ => match token.text.to_lowercase().as_str() {
                 "ucase" => "upper".to_owned(),
                 "lcase" => "lower".to_owned(),
+                "octet_length" => "length".to_owned(),
                 "now" => "current_timestamp".to_owned(),
                 word => word.to_owned(),
             },
