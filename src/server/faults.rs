@@ -107,7 +107,8 @@ pub(super) fn of_connecting(error: &sqlx::Error, login: &Login) -> Fault {
 }
 
 fn of_tls(text: &str, place: &str) -> Fault {
-    let help = if text.contains("UnknownIssuer") || text.contains("unknown issuer") {
+    // An authority of the same name with another key shows as a bad signature.
+    let help = if ["UnknownIssuer", "unknown issuer", "BadSignature"].iter().any(|word| text.contains(word)) {
         "its certificate is signed by an authority that is not trusted here: give the authority's certificate as `ca` (for RDS: the region's bundle)"
     } else if text.contains("NotValidForName") || text.contains("not valid for name") {
         "its certificate is for another host name: use the name in the certificate, or `tls: verify-ca` through a tunnel"

@@ -273,10 +273,20 @@ impl Located {
 
     /// For a person, one line or a few.
     pub(super) fn words(&self, was: &TableFingerprint, is: &TableFingerprint) -> Vec<String> {
+        self.words_against("baseline", was, is)
+    }
+
+    /// As [`Located::words`], where the rows were compared with those of the `other` side.
+    pub(super) fn words_against(
+        &self,
+        other: &str,
+        was: &TableFingerprint,
+        is: &TableFingerprint,
+    ) -> Vec<String> {
         let table = &was.table;
         let counts = match (was.rows, is.rows) {
             (was, is) if was == is => format!("{} in both", counted(was, "row")),
-            (was, is) => format!("{} in the baseline, {} here", counted(was, "row"), grouped(is)),
+            (was, is) => format!("{} in the {other}, {} here", counted(was, "row"), grouped(is)),
         };
         let lists = [
             ("changed", &self.changed),

@@ -81,7 +81,8 @@ impl MysqlSession {
         let position = work::position(&mut ask, &server).await;
         let grants = ask.rows("show grants", &[]).await.unwrap_or_default();
         let grants: Vec<String> = grants.into_iter().flatten().flatten().collect();
-        let writer = may_write(&grants, &server.database);
+        // Who restored a database owns it.
+        let writer = !scratch && may_write(&grants, &server.database);
         let relations = schema::relations(&mut ask).await?;
         Ok(Self {
             login: login.clone(),

@@ -411,6 +411,8 @@ impl Session for PostgresSession {
     fn remarks(&self) -> Vec<String> {
         match self.role {
             Role::Reader | Role::ReadAll => Vec::new(),
+            // Who restored a database owns it.
+            Role::Writer if self.scratch => Vec::new(),
             Role::Writer => vec![format!(
                 "looked at as {}, who could write; the session is read-only, but give a user who can only read",
                 self.login.user

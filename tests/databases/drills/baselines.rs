@@ -101,7 +101,7 @@ fn the_source_itself_can_be_compared_with() {
         "orders id=17: note differs",
         "extra order_id=5 line=1",
         "lost id=301",
-        "index later_idx",
+        "index public.later_idx on public.ledger is missing",
     ]);
 }
 

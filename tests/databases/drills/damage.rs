@@ -29,7 +29,7 @@ pub const DAMAGES: &[Damage] = &[
         what: "a missing index",
         by: "drop index orders_customer_idx;",
         fails: &["schema"],
-        said: &["index orders_customer_idx"],
+        said: &["index public.orders_customer_idx on public.orders is missing"],
     },
     Damage {
         what: "a foreign key that was dropped, and a row without its order",

@@ -154,13 +154,20 @@ fn a_server_that_is_production_is_never_spoken_to() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("set");
     let port = listener.local_addr().expect("an address").port();
+    let mut drill = Drill::new(servers, database, &[ONE]);
+    drill.dump(&[]);
+    // Under whatever name: the configuration contradicts itself.
     for never in [format!("127.0.0.1:{port}"), "localhost".to_owned(), format!("[::1]:{port}")] {
-        let mut drill = Drill::new(servers, database, &[ONE]);
-        drill.dump(&[]);
         drill.config = allowed(port, DRILLER, "") + &format!("[production]\nservers = [\"{never}\"]\n");
-        refused(&drill, 3, &["production"]);
-        drill.config = drill.config.replace("[scratch]\npostgres", "[scratch]\nmysql");
-        refused(&drill, 3, &["no postgres server is scratch"]);
+        let ran = drill.run();
+        assert_eq!(ran.code, 2, "{ran}");
+        assert!(ran.stderr.contains("scratch and production"), "{ran}");
     }
+    // Or the playbook asks for it.
+    let elsewhere = servers.scratch.port();
+    drill.config =
+        allowed(elsewhere, DRILLER, "") + &format!("[production]\nservers = [\"127.0.0.1:{port}\"]\n");
+    drill.keys = vec![format!("into: {{ host: localhost, port: {port} }}")];
+    refused(&drill, 3, &["is the production server"]);
     assert!(listener.accept().is_err(), "it was spoken to");
 }
