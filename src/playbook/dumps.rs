@@ -55,6 +55,19 @@ pub(super) fn mysql_dump(r: &mut Reader<'_>) -> Option<Restore> {
     })
 }
 
+/// The live database of a source that says which kind of server it is on.
+pub(super) fn live_of_engine(r: &mut Reader<'_>) -> Option<(ServerEngine, LiveDatabase)> {
+    r.fields("the live database", |m| {
+        let engine = m.need("engine", "The kind of server; `mysql` is MariaDB too.", |r| {
+            r.word(&[("postgres", ServerEngine::Postgres), ("mysql", ServerEngine::Mysql)])
+        });
+        let read = engine.unwrap_or(ServerEngine::Postgres);
+        let server = server(m, read, secrets::server_password, values::path);
+        let database = m.need("database", "The database that the backups are of.", database);
+        Some((engine?, LiveDatabase { server: server?, database: database? }))
+    })
+}
+
 /// What both have.
 fn rest(
     m: &mut Fields<'_, '_>,

@@ -197,6 +197,7 @@ fn commands(r: &mut Reader<'_>) -> Option<Restore> {
                     }
                 }
                 Some(Source::Command(CommandSource {
+                    live: None,
                     recovery_point: point?,
                     acquire: acquire?,
                     observe,
@@ -204,7 +205,16 @@ fn commands(r: &mut Reader<'_>) -> Option<Restore> {
                 }))
             })
         });
+        let live = m.opt(
+            "live",
+            "The database that the backups are of, for baselines. Only read.",
+            super::dumps::live_of_engine,
+        );
         let common = common(m, SourceKind::Command);
+        let source = source.map(|source| match source {
+            Source::Command(commands) => Source::Command(CommandSource { live, ..commands }),
+            other => other,
+        });
         Some(Restore { recovery_point: common.recovery_point, max_age: common.max_age, source: source? })
     })
 }

@@ -83,7 +83,8 @@ fn source(restore: &Restore, name: &str) -> Said {
     let live = match &restore.source {
         Source::Sqlite(sqlite) => sqlite.live.is_some(),
         Source::Dump(dump) => dump.live.is_some(),
-        Source::Command(_) | Source::Unsupported { .. } => {
+        Source::Command(commands) => commands.live.is_some(),
+        Source::Unsupported { .. } => {
             let kind = restore.source.kind().key();
             let message = format!("`{name}` does not know its source: it is a `{kind}` restore");
             return Some((message, "expect `baseline` instead"));

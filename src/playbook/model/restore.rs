@@ -1,6 +1,7 @@
 //! Restores: from which source, which recovery point, and what may be made of it.
 
 use super::{Check, CheckKind};
+use crate::playbook::LiveDatabase;
 use crate::{
     playbook::{
         servers::{DumpSource, ServerEngine},
@@ -96,6 +97,7 @@ impl SourceKind {
 
 /// Where a restore comes from.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a playbook has few steps, and boxes would be in every match")]
 pub enum Source {
     /// A SQLite backup file.
     Sqlite(SqliteSource),
@@ -146,6 +148,8 @@ pub struct SqliteSource {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CommandSource {
+    /// The database that the backups are of, for baselines and `expect: source`.
+    pub live: Option<(ServerEngine, LiveDatabase)>,
     /// Prints the recovery points.
     pub recovery_point: CommandSpec,
     /// Restores one.

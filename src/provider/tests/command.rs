@@ -15,6 +15,7 @@ const POINTS: &str = r#"echo '{"recovery_points": [{"id": "p1", "time": "2026-11
 /// Keeps what it "restores" in the folder `store`, beside the playbook.
 fn tool() -> CommandSource {
     CommandSource {
+        live: None,
         recovery_point: shell(POINTS),
         acquire: shell(
             r#"mkdir -p store/$FIREDRILL_CLAIM; echo x >> calls; echo data > $FIREDRILL_SCRATCH/file
@@ -320,6 +321,7 @@ async fn the_documented_script_keeps_the_contract() {
         command
     };
     let source = CommandSource {
+        live: None,
         recovery_point: command("list"),
         acquire: command("restore"),
         observe: None,

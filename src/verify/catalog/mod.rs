@@ -33,10 +33,7 @@ mod words;
 pub use compare::{compare, digest};
 pub use names::{OWNERS_AND_GRANTS, without};
 
-use super::{
-    SchemaSnapshot,
-    sql::{self, Integrity},
-};
+use super::{SchemaSnapshot, sql::Integrity};
 use crate::{drill::Fault, playbook::ServerEngine, server::Ask};
 use sha2::{Digest as _, Sha256};
 
@@ -61,12 +58,6 @@ pub struct Findings {
 impl From<Findings> for Integrity {
     fn from(found: Findings) -> Self {
         Self { looked_at: found.words, problems: found.problems, notes: found.notes }
-    }
-}
-
-impl From<Findings> for sql::Findings {
-    fn from(found: Findings) -> Self {
-        Self { looked_at: found.looked_at, thing: found.thing, problems: found.problems, notes: found.notes }
     }
 }
 
