@@ -28,7 +28,9 @@ fn a_baseline_comes_as_a_file_from_where_the_source_is() {
     assert_eq!(ran.code, 0, "{ran}");
     assert!(!there.firedrill.data().exists(), "it left something next to the source");
     drop(snapshot);
-    servers.source.sql(&drill.database, "delete from order_lines where order_id = 3; drop view order_totals;");
+    servers
+        .source
+        .sql(&drill.database, "delete from order_lines where order_id = 3; drop view order_totals;");
 
     // Where the drill runs, nobody knows the password of the source.
     let ask = |args: &[&str]| {
@@ -114,8 +116,7 @@ fn closed_rows_of_a_source_that_goes_on_are_proven() {
     let Some(servers) = postgres() else { return };
     let source = servers.source;
     for expect in ["baseline", "source"] {
-        let drill =
-            Drill::new(servers, &shop(source, FEW), &[APPENDED.replace("EXPECT", expect).as_str()]);
+        let drill = Drill::new(servers, &shop(source, FEW), &[APPENDED.replace("EXPECT", expect).as_str()]);
         let (path, _) = drill.dump(&[]);
         source.sql(
             &drill.database,
@@ -124,7 +125,10 @@ fn closed_rows_of_a_source_that_goes_on_are_proven() {
         );
         if expect == "baseline" {
             let ran = drill.baseline(&[]);
-            assert!(!ran.stderr.contains("older than this baseline"), "closed data may be taken later: {ran}");
+            assert!(
+                !ran.stderr.contains("older than this baseline"),
+                "closed data may be taken later: {ran}"
+            );
             assert!(ran.stdout.contains("450 rows"), "{ran}");
         }
         let passed = drill.passes();
@@ -177,7 +181,11 @@ fn rows_that_the_source_changed_meanwhile_are_left_out_and_no_others() {
             "update customers set id = 51 where id = 21;",
             &["lost id=21"],
         ),
-        ("a row that the source never had", "insert into customers (id, email, name) values (99, 'x', 'x');", &["extra id=99"]),
+        (
+            "a row that the source never had",
+            "insert into customers (id, email, name) values (99, 'x', 'x');",
+            &["extra id=99"],
+        ),
     ] {
         let damaged = format!("{}_damaged", drill.database);
         source.sql("postgres", &format!("create database {damaged} template {kept};"));

@@ -17,8 +17,9 @@ const CHECKS: [&str; 7] = [
 fn a_dump_is_proven_and_a_damaged_one_is_not() {
     let Some(servers) = postgres() else { return };
     let source = servers.source;
-    let drill =
-        Drill::new(servers, &shop(source, unit()), &CHECKS).with(&["roles: create", "jobs: 2"]).as_superuser();
+    let drill = Drill::new(servers, &shop(source, unit()), &CHECKS)
+        .with(&["roles: create", "jobs: 2"])
+        .as_superuser();
     // Dump and baseline are of one snapshot, whatever happens meanwhile.
     let snapshot = Snapshot::of(source, &drill.database);
     let (path, _) = drill.dump(&["--snapshot", &snapshot.id]);
@@ -39,11 +40,7 @@ fn a_dump_is_proven_and_a_damaged_one_is_not() {
 
     // The same in directory format, in parallel.
     std::fs::remove_file(&path).expect("removed");
-    drill.dump_as(
-        &drill.database,
-        &path,
-        &["--format=directory", "--jobs=2", "--snapshot", &snapshot.id],
-    );
+    drill.dump_as(&drill.database, &path, &["--format=directory", "--jobs=2", "--snapshot", &snapshot.id]);
     drop(snapshot);
     drill.passes();
 
