@@ -45,8 +45,6 @@ const OWN_TABLE: &str = "_firedrill";
 pub struct Findings {
     /// How many objects were looked at; where none, nothing was proven.
     pub looked_at: u64,
-    /// What one of them is, such as `foreign key`.
-    pub thing: &'static str,
     /// What was looked at, in words.
     pub words: String,
     /// What is wrong, the worst first; empty: nothing.

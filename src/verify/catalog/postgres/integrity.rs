@@ -62,7 +62,7 @@ pub(in crate::verify::catalog) async fn check(
     progress: Progress<'_>,
 ) -> Result<Findings, Fault> {
     super::pin(ask).await?;
-    let mut found = Findings { thing: "object", ..Findings::default() };
+    let mut found = Findings::default();
     let checksums = catalog(ask, &mut found).await?;
     let (mut tools, created) = match tools(ask, &mut found).await? {
         Some(tools) => (Some(tools), None),
