@@ -4,10 +4,7 @@ use super::*;
 use std::{
     collections::BTreeSet,
     path::Path,
-    sync::{
-        Arc,
-        atomic::AtomicBool,
-    },
+    sync::{Arc, atomic::AtomicBool},
 };
 
 /// The command lines of all processes, looked at again and again until told to stop.
@@ -74,9 +71,14 @@ fn no_password_is_found_anywhere() {
     assert_eq!(ran.code, 6, "{ran}");
     stop.store(true, Ordering::Relaxed);
     let lines = watching.join().expect("watched");
-    assert!(lines.iter().any(|line| line.contains("pg_restore") && line.contains(&path)), "too slow to see one");
+    assert!(
+        lines.iter().any(|line| line.contains("pg_restore") && line.contains(&path)),
+        "too slow to see one"
+    );
     assert!(lines.iter().any(|line| line.contains("firedrill") && line.contains("run drill.yaml")));
-    places.extend(lines.into_iter().map(|line| (format!("the command line {line}"), line.clone().into_bytes())));
+    places.extend(
+        lines.into_iter().map(|line| (format!("the command line {line}"), line.clone().into_bytes())),
+    );
     every_file(drill.firedrill.path(), &mut places);
     assert!(places.iter().any(|(name, _)| name.ends_with("firedrill.db")));
     for (name, bytes) in places {
