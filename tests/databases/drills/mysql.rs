@@ -140,8 +140,9 @@ fn drill(kind: Kind, version: &str) {
         let damaged = format!("{database}_damaged");
         source.sql("mysql", &format!("drop database if exists {damaged}; create database {damaged};"));
         shop.dump(&database);
-        let dump = std::fs::read_to_string(shop.firedrill.path().join(&shop.path)).expect("a dump");
-        source.sql(&damaged, &dump);
+        let dump = std::fs::File::open(shop.firedrill.path().join(&shop.path)).expect("a dump");
+        let restored = source.client(&damaged).stdin(Stdio::from(dump)).status().expect("runs");
+        assert!(restored.success());
         source.sql(&damaged, by);
         shop.dump(&damaged);
         let ran = shop.run(1);
