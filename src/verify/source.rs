@@ -126,7 +126,9 @@ async fn differences(
                 let sides = Sides { session: &mut *session, target, live: &mut *live, live_target };
                 let located = sides.locate(check, was, print).await?;
                 details.extend(match located {
-                    Some(located) if check.redact_keys => located.redacted(&was.key).words_against("source", was, print),
+                    Some(located) if check.redact_keys => {
+                        located.redacted(&was.key).words_against("source", was, print)
+                    }
                     Some(located) => located.words_against("source", was, print),
                     None => vec![format!(
                         "{}: very many rows differ ({} in the source, {} here)",

@@ -1,8 +1,29 @@
 //! firedrill on real database servers.
+//!
+//! | | |
+//! | --- | --- |
+//! | [`soundness`] | random single mutations of rows of every type: each is seen, the rows are named, nothing else is |
+//! | [`stability`] | the same rows give the same digest, whatever the version and the settings of the server |
+//! | [`limits`] | a check ends at its timeout, and a baseline is of one moment while others write |
+//! | [`catalog`] | storage, schema, sequences, references |
+//! | [`drills`] | whole drills by the binary, from dump to verdict |
+//! | [`dumps`] | dumps restored into scratch databases, and removed |
+//!
+//! [`values`] holds the types with their values, [`mutations`] what can happen to a row.
 
 mod catalog;
+mod drill;
 mod drills;
 mod dumps;
+mod limits;
+mod mutations;
+mod report;
+mod soundness;
+mod stability;
+mod tables;
+mod values;
+
+pub use drill::{Drill, Place};
 
 use crate::servers::{Kind, Server};
 use firedrill::{
@@ -38,4 +59,9 @@ pub async fn ask(server: &Server, engine: ServerEngine, database: &str) -> Box<d
         ServerEngine::Postgres => Box::new(postgres::connect(&login, patience).await.expect("a connection")),
         ServerEngine::Mysql => Box::new(mysql::connect(&login, patience).await.expect("a connection")),
     }
+}
+
+/// A runtime for one test: servers are waited for, and cancelling needs a task of its own.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }

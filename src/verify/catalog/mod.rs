@@ -23,11 +23,13 @@
 
 mod compare;
 mod mysql;
+mod names;
 mod normal;
 mod postgres;
 mod words;
 
-pub use compare::{OWNERS_AND_GRANTS, compare, digest, without};
+pub use compare::{compare, digest};
+pub use names::{OWNERS_AND_GRANTS, without};
 
 use super::{SchemaSnapshot, sql::Integrity};
 use crate::{drill::Fault, playbook::ServerEngine, server::Ask};

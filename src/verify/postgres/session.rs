@@ -18,7 +18,7 @@ use crate::{
         catalog::{self, Findings},
         cells::Element,
         fingerprint::{Head, Key},
-        sql::{Found, How, Integrity, LeftOut, Mark, Seen, Session, Shape, Table, Target, Trouble},
+        sql::{Found, How, Integrity, LeftOut, Mark, Seen, Session, Shape, Table, Target, Trouble, Watch},
         statement::Statement,
     },
 };
@@ -398,6 +398,14 @@ impl Session for PostgresSession {
 
     async fn uncovered(&mut self) -> Result<Vec<String>, Trouble> {
         Ok(relations::uncovered(self.main()?).await?)
+    }
+
+    fn watch(&self) -> Option<Watch> {
+        let processes = self.processes.clone();
+        Some(Box::new(move || {
+            let processes = processes.clone();
+            Box::pin(async move { processes.doing().await })
+        }))
     }
 
     fn remarks(&self) -> Vec<String> {

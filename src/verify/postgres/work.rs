@@ -65,6 +65,22 @@ impl Processes {
         }
     }
 
+    /// What the first of them is at, as the server tells.
+    pub(super) async fn doing(&self) -> Option<String> {
+        let first = self.ids.lock().ok()?.first()?.clone();
+        let mut ask = connect(&self.login, Period::ZERO).await.ok()?;
+        let told = ask
+            .value(
+                "select case when wait_event_type = 'IO' then 'waiting for storage (' || wait_event || ')' \
+                 when wait_event is not null then 'waiting: ' || wait_event_type || ' ' || wait_event \
+                 else 'computing' end from pg_catalog.pg_stat_activity where pid = $1::text::int and state = 'active'",
+                &[&first],
+            )
+            .await;
+        ask.close().await;
+        told.ok().flatten()
+    }
+
     /// Asks the server to stop what they run.
     pub(super) fn cancel(&self) {
         let ids = self.ids.lock().map(|mut ids| std::mem::take(&mut *ids)).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 mod mysql;
 mod postgres;
+mod postgres_checks;
 
 use firedrill::{
     playbook::ServerEngine,
