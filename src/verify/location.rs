@@ -108,7 +108,7 @@ fn key_of_lost(sums: &[i128], element: &Element, key: &[String]) -> Option<Strin
         return Some(format!("{names}#{:04x}{:08x}", element.bucket, element.r));
     }
     if let [only] = sums
-        && (*only & i128::from(P)) as u64 != u64::from(element.r)
+        && (*only & i128::from(P)) as u64 % P != u64::from(element.r)
     {
         return None;
     }
@@ -275,9 +275,9 @@ fn list(keys: &[(String, u64)]) -> String {
         .take(NAMED)
         .map(|(name, times)| if *times == 1 { name.clone() } else { format!("{name} ({times} times)") })
         .collect();
-    let rest = keys.len().saturating_sub(NAMED);
+    let rest: u64 = keys.iter().skip(NAMED).map(|(_, times)| times).sum();
     if rest > 0 {
-        words.push(format!("and {} more", grouped(rest as u64)));
+        words.push(format!("and {} more", grouped(rest)));
     }
     words.join(", ")
 }

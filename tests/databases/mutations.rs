@@ -79,14 +79,7 @@ impl Maker<'_> {
         made.or_else(|| self.set(column, "value", &column.kind.value(rng)))
     }
 
-    fn of_row(
-        &self,
-        row: usize,
-        what: &'static str,
-        kind: &Type,
-        sets: &str,
-        same: bool,
-    ) -> Mutation {
+    fn of_row(&self, row: usize, what: &'static str, kind: &Type, sets: &str, same: bool) -> Mutation {
         let keys = if self.table.key == Key::None { Vec::new() } else { vec![self.table.keys[row].clone()] };
         let sql = format!("update {} set {sets} where {};", self.table.name, self.table.is(row));
         Mutation { what, kind: kind.name, sql, keys, same }
@@ -209,7 +202,8 @@ impl Maker<'_> {
             return None;
         }
         let row = self.row()?;
-        let sql = format!("insert into {0} select * from {0} where {1};", self.table.name, self.table.is(row));
+        let sql =
+            format!("insert into {0} select * from {0} where {1};", self.table.name, self.table.is(row));
         Some(Mutation { what: "duplicate", kind: "", sql, keys: Vec::new(), same: false })
     }
 

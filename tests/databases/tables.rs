@@ -54,9 +54,12 @@ impl Key {
             Key::Unique => &[("number", "integer", false)],
             Key::TwoInts => &[("a", "integer", false), ("b", "bigint", false)],
             Key::ThreeInts => &[("a", "smallint", false), ("b", "integer", false), ("c", "bigint", false)],
-            Key::FourInts => {
-                &[("a", "integer", false), ("b", "integer", false), ("c", "bigint", false), ("d", "integer", false)]
-            }
+            Key::FourInts => &[
+                ("a", "integer", false),
+                ("b", "integer", false),
+                ("c", "bigint", false),
+                ("d", "integer", false),
+            ],
             Key::Text => &[("code", "text", true)],
             Key::Uuid => &[("u", "uuid", false)],
             Key::IntText => &[("n", "integer", false), ("code", "varchar(60)", true)],
@@ -190,7 +193,8 @@ impl Table {
             _ => parts.push(format!("primary key ({})", key.join(", "))),
         }
         let mut sql = format!("create table {} ({});\n", self.name, parts.join(", "));
-        let rows: Vec<String> = self.keys.iter().map(|key| format!("({})", self.row(key, rng).join(", "))).collect();
+        let rows: Vec<String> =
+            self.keys.iter().map(|key| format!("({})", self.row(key, rng).join(", "))).collect();
         let _ = writeln!(sql, "insert into {} values {};", self.name, rows.join(",\n"));
         if self.key == Key::None {
             // Some rows occur more than once.

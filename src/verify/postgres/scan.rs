@@ -120,6 +120,12 @@ impl Plan {
         (bucket, r)
     }
 
+    /// The same as sums give it back, below p: the sums do not tell p from 0, as of the key -1.
+    fn element(&self) -> (String, String) {
+        let (bucket, r) = self.place();
+        (bucket, format!("({r}) % {P}"))
+    }
+
     /// The statement that sums what `source` gives.
     pub(super) fn sums(&self, source: &str) -> String {
         let (bucket, r) = self.place();
@@ -188,7 +194,7 @@ impl Plan {
 
     /// The statement that finds rows by (bucket, r): those, the key in words, the key's integers, and the hash of each column.
     pub(super) fn locate(&self, source: &str, wanted: &[(u32, u32)], columns: bool, most: usize) -> String {
-        let (bucket, r) = self.place();
+        let (bucket, r) = self.element();
         let mut inputs = vec![format!("{} as words", self.words())];
         let mut more = vec!["words".to_owned()];
         if columns {
@@ -214,7 +220,7 @@ impl Plan {
 
     /// The statement that gives each row of some buckets: bucket, r, words, hash.
     pub(super) fn marks(&self, source: &str, buckets: &[u32], most: usize) -> String {
-        let (bucket, r) = self.place();
+        let (bucket, r) = self.element();
         let list: Vec<String> = buckets.iter().map(u32::to_string).collect();
         format!(
             "select {bucket}::text, ({r})::text, words, g1::text || ' ' || g2::text from {} where {bucket} in ({}) limit {most}",
