@@ -8,10 +8,10 @@ use crate::{
     ids::RunId,
     journal::{Mode, RunFilter, SqliteJournal},
     metrics::{RunSummary, summarise},
-    playbook::{Playbook, SourceKind},
+    playbook::{Playbook, ServerEngine, SourceKind},
     ports::{Journal, Observer, Ports, Provider},
     process::{Allowed, Runner, StepCommands},
-    provider::{Commands, Scratch, SqliteFile},
+    provider::{Commands, Dumps, Scratch, SqliteFile},
     random::SystemRandom,
     time::SystemClock,
     verify::{Checks, ScratchServers, http::HttpVerifier},
@@ -74,7 +74,15 @@ impl App {
         let sqlite: Arc<dyn Provider> = Arc::new(SqliteFile::new(self.scratch()));
         let command: Arc<dyn Provider> =
             Arc::new(Commands::new(self.runner(), self.allowed(), self.scratch()));
-        BTreeMap::from([(SourceKind::Sqlite, sqlite), (SourceKind::Command, command)])
+        let dumps = |engine| -> Arc<dyn Provider> {
+            Arc::new(Dumps::new(engine, self.config.clone(), self.runner()))
+        };
+        BTreeMap::from([
+            (SourceKind::Sqlite, sqlite),
+            (SourceKind::Command, command),
+            (SourceKind::PostgresDump, dumps(ServerEngine::Postgres)),
+            (SourceKind::MysqlDump, dumps(ServerEngine::Mysql)),
+        ])
     }
 
     /// The scratch server of a dump, as playbook and operator describe it together.

@@ -1,8 +1,8 @@
 //! Commands under the real guard, which is the firedrill binary itself.
 
 use firedrill::{
-    drill::FaultClass,
-    process::{Exit, Invocation, Runner},
+    drill::{Fault, FaultClass},
+    process::{Exit, Feed, Input, Invocation, Runner},
     time::Period,
 };
 use std::{path::Path, process::Command, time::Duration};
@@ -128,4 +128,53 @@ async fn a_killed_firedrill_takes_its_commands_along() {
     firedrill.kill().expect("can be killed");
     firedrill.wait().expect("was killed");
     assert!(eventually(|| !alive(&inner)).await, "it goes on writing");
+}
+
+/// Writes that, then waits if asked, then fails if asked.
+struct Writes(&'static [u8], usize, Option<&'static str>);
+
+#[async_trait::async_trait]
+impl Feed for Writes {
+    async fn feed(&mut self, to: &mut Input) -> Result<(), Fault> {
+        for _ in 0..self.1 {
+            to.write(self.0).await.expect("written");
+        }
+        self.2.map_or(Ok(()), |why| Err(Fault::new(FaultClass::Permanent, why)))
+    }
+}
+
+#[tokio::test]
+async fn input_comes_through_the_guard_and_without_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let command = sh("wc -c", folder.path());
+    for runner in [runner(), Runner::new(None)] {
+        let mut feed = Writes(&[b'x'; 100_000], 30, None);
+        let finished = runner.run_fed(&command, &mut feed, None).await.expect("ends");
+        assert_eq!((finished.exit, finished.fed), (Exit::Code(0), true));
+        assert_eq!(finished.stdout.tail.trim(), "3000000");
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_does_not_read_on_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for runner in [runner(), Runner::new(None)] {
+        let mut feed = Writes(&[b'x'; 100_000], 30, None);
+        let command = sh("head -c 5; exit 3", folder.path());
+        let finished = runner.run_fed(&command, &mut feed, None).await.expect("ends");
+        assert_eq!((finished.exit, finished.fed), (Exit::Code(3), false));
+    }
+}
+
+#[tokio::test]
+async fn a_command_never_takes_half_of_its_input_for_the_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let done = folder.path().join("done");
+    for runner in [runner(), Runner::new(None)] {
+        let command = sh("cat >/dev/null; touch done", folder.path());
+        let mut feed = Writes(b"half", 1, Some("the other half is missing"));
+        let fault = runner.run_fed(&command, &mut feed, None).await.expect_err("is stopped");
+        assert_eq!(fault.message, "the other half is missing");
+        assert!(!done.exists());
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     ids::{ClaimId, RunId, StepId},
-    playbook::SourceKind,
+    playbook::{ServerEngine, SourceKind},
     time::{Period, Timestamp},
 };
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,13 @@ pub enum Scope {
     Folder(String),
     /// Whatever the user's own commands do.
     Command(String),
+    /// A database server: databases and roles on it.
+    Server {
+        /// Of which kind.
+        engine: ServerEngine,
+        /// Where: `host:port`, or a socket's path.
+        place: String,
+    },
     /// An AWS account and region.
     Aws {
         /// Twelve digits.
@@ -105,6 +112,7 @@ impl fmt::Display for Scope {
         match self {
             Scope::Folder(folder) => write!(f, "folder {folder}"),
             Scope::Command(what) => write!(f, "command {what}"),
+            Scope::Server { engine, place } => write!(f, "{} server {place}", engine.word()),
             Scope::Aws { account, region } => write!(f, "aws {account}/{region}"),
             Scope::Kubernetes { context, cluster } => write!(f, "kubernetes {context} ({cluster})"),
         }

@@ -1,6 +1,6 @@
 //! One command from its start to its end: a process group, two outputs, a deadline.
 
-use super::{Exit, Finished, Invocation, OnLine, capture::Capture, guard, not_started};
+use super::{Exit, Feed, Finished, Input, Invocation, OnLine, capture::Capture, guard, input, not_started};
 use crate::{
     drill::{Fault, FaultClass},
     time::Period,
@@ -68,6 +68,7 @@ enum Ending {
 pub(super) async fn run(
     guard: Option<&Path>,
     invocation: &Invocation,
+    feed: Option<&mut dyn Feed>,
     on_line: Option<OnLine<'_>>,
 ) -> Result<Finished, Fault> {
     if !invocation.folder.is_dir() {
@@ -75,7 +76,7 @@ pub(super) async fn run(
         return Err(Fault::new(FaultClass::Permanent, message));
     }
     let started = Instant::now();
-    let (command, mut channel) = command(guard, invocation)?;
+    let (command, mut channel, input) = command(guard, invocation, feed.is_some())?;
     let mut group = Group::spawn(command).map_err(|error| match guard {
         None => not_started(invocation, &error),
         Some(guard) => Fault::new(
@@ -86,7 +87,10 @@ pub(super) async fn run(
     let (stdout, stderr) = (group.child.stdout.take(), group.child.stderr.take());
     let mut captures = (Capture::new(invocation.limit), Capture::new(invocation.limit));
     let mut deadline = Deadline::new(invocation.timeout.map(|period| started + period.to_std()));
+    let mut fed = feed.is_none();
+    let mut gone_wrong = None;
     let ending = {
+        let mut feeding = pin!(fill(feed, input));
         let secrets = &invocation.secrets;
         let mut pumps =
             pin!(join(captures.0.pump(stdout, secrets, on_line), captures.1.pump(stderr, secrets, on_line)));
@@ -95,6 +99,14 @@ pub(super) async fn run(
             tokio::select! {
                 ending = ended(&mut channel, &mut group) => break Some(ending),
                 _ = &mut pumps, if open => open = false,
+                result = &mut feeding, if !fed => match result {
+                    Ok(()) => fed = true,
+                    // With its input, which stays open until the command is dead.
+                    Err(wrong) => {
+                        gone_wrong = Some(wrong);
+                        break None;
+                    }
+                },
                 () = deadline.passed() => match deadline.next() {
                     Some(signal) => group.signal(signal),
                     None => break None,
@@ -111,6 +123,9 @@ pub(super) async fn run(
     group.reap().await;
     let stdout = captures.0.finish(&invocation.secrets);
     let stderr = captures.1.finish(&invocation.secrets);
+    if let Some((fault, _)) = gone_wrong {
+        return Err(fault);
+    }
     if deadline.struck() {
         let allowed = invocation.timeout.unwrap_or_default().human();
         let mut message = format!("{} did not end within {allowed} and was killed", invocation.name());
@@ -121,7 +136,7 @@ pub(super) async fn run(
         return Err(Fault::new(FaultClass::Timeout, message));
     }
     match ending {
-        Some(Ending::Exit(exit)) => Ok(Finished { exit, stdout, stderr, took }),
+        Some(Ending::Exit(exit)) => Ok(Finished { exit, stdout, stderr, took, fed }),
         Some(Ending::NotStarted(error)) => Err(not_started(invocation, &error)),
         Some(Ending::GuardLost) | None => Err(Fault::new(
             FaultClass::Transient,
@@ -133,22 +148,44 @@ pub(super) async fn run(
     }
 }
 
-/// The command to spawn, and firedrill's end of the guard's socket.
-fn command(guard: Option<&Path>, invocation: &Invocation) -> Result<(Command, Option<UnixStream>), Fault> {
+/// Writes the input and ends it. A fault comes with the input, still open.
+async fn fill(feed: Option<&mut dyn Feed>, input: Option<Input>) -> Result<(), (Fault, Input)> {
+    let (Some(feed), Some(mut input)) = (feed, input) else { return Ok(()) };
+    match feed.feed(&mut input).await {
+        Ok(()) => Ok(()),
+        Err(fault) => Err((fault, input)),
+    }
+}
+
+/// The command to spawn, firedrill's end of the guard's socket, and of the command's input if it is given one.
+fn command(
+    guard: Option<&Path>,
+    invocation: &Invocation,
+    fed: bool,
+) -> Result<(Command, Option<UnixStream>, Option<Input>), Fault> {
     let surroundings = |error: std::io::Error| {
         Fault::new(FaultClass::Surroundings, format!("no socket for a guard: {error}"))
+    };
+    let (input, end) = match fed.then(input::pipe).transpose().map_err(surroundings)? {
+        Some((input, end)) => (Some(input), Some(end)),
+        None => (None, None),
     };
     let (mut command, channel) = match guard {
         None => {
             let mut command = Command::new(&invocation.program);
-            command.stdin(Stdio::null());
+            command.stdin(end.map_or(Stdio::null(), Stdio::from));
             (command, None)
         }
         Some(guard) => {
             let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(surroundings)?;
             ours.set_nonblocking(true).map_err(surroundings)?;
             let mut command = Command::new(guard);
-            command.args([guard::COMMAND, "--"]).arg(&invocation.program).stdin(OwnedFd::from(theirs));
+            command.arg(guard::COMMAND);
+            if let Some(end) = end {
+                input::hand_over(&ours, &end).map_err(surroundings)?;
+                command.arg(guard::INPUT);
+            }
+            command.arg("--").arg(&invocation.program).stdin(OwnedFd::from(theirs));
             (command, Some(UnixStream::from_std(ours).map_err(surroundings)?))
         }
     };
@@ -161,7 +198,7 @@ fn command(guard: Option<&Path>, invocation: &Invocation) -> Result<(Command, Op
         .current_dir(&invocation.folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    Ok((command, channel))
+    Ok((command, channel, input))
 }
 
 /// Waits for the guard's word, or for the command itself where there is no guard. Can be dropped and called again:

@@ -1,9 +1,9 @@
 //! The guard: a small process between firedrill and a command, which ends the command's whole process group as soon
 //! as firedrill is gone, however it went.
 //!
-//! It is firedrill's own binary, started as `firedrill internal-guard -- PROGRAM ARGS…`, leader of a new process
-//! group. Its standard input is a socket to firedrill. It says one word on it when the command has ended, and
-//! when it reads the end of it, firedrill is dead.
+//! It is firedrill's own binary, started as `firedrill internal-guard [--input] -- PROGRAM ARGS…`, leader of a new
+//! process group. Its standard input is a socket to firedrill. It says one word on it when the command has ended, and
+//! when it reads the end of it, firedrill is dead. With `--input` the command's own input comes through it first.
 //!
 //! | word | meaning |
 //! | --- | --- |
@@ -11,7 +11,7 @@
 //! | `signal N` | the command was killed by that signal |
 //! | `error N` | the command could not be started: errno |
 
-use super::Exit;
+use super::{Exit, input};
 use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group};
 use std::{
     ffi::OsString,
@@ -27,6 +27,9 @@ use tokio::{
 
 /// The hidden subcommand.
 pub const COMMAND: &str = "internal-guard";
+
+/// Says that the command's standard input is handed over on the socket.
+pub(super) const INPUT: &str = "--input";
 
 /// What a guard says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +67,12 @@ impl Word {
 /// It ends by killing its own group, itself included; an exit code is returned only where it can't work at all.
 pub fn guard_main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let wrong = ExitCode::from(2);
-    if args.next().is_none_or(|arg| arg != "--") {
+    let mut first = args.next();
+    let fed = first.as_ref().is_some_and(|arg| arg == INPUT);
+    if fed {
+        first = args.next();
+    }
+    if first.is_none_or(|arg| arg != "--") {
         return wrong;
     }
     let Some(program) = args.next() else { return wrong };
@@ -75,12 +83,12 @@ pub fn guard_main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return ExitCode::from(71);
     };
-    let _ = runtime.block_on(watch(program, args.collect()));
+    let _ = runtime.block_on(watch(program, args.collect(), fed));
     let _ = kill_current_process_group(Signal::KILL);
     ExitCode::from(71)
 }
 
-async fn watch(program: OsString, args: Vec<OsString>) -> std::io::Result<()> {
+async fn watch(program: OsString, args: Vec<OsString>, fed: bool) -> std::io::Result<()> {
     // A request to stop goes to the whole group; the guard has to outlive the command to tell how it ended.
     // Handlers, unlike ignored signals, are not handed down to the command.
     let _deaf = [
@@ -91,9 +99,10 @@ async fn watch(program: OsString, args: Vec<OsString>) -> std::io::Result<()> {
     ];
     let stdin = std::io::stdin();
     let channel = std::os::unix::net::UnixStream::from(stdin.as_fd().try_clone_to_owned()?);
+    let input = if fed { Stdio::from(input::take_over(&channel)?) } else { Stdio::null() };
     channel.set_nonblocking(true)?;
     let mut channel = UnixStream::from_std(channel)?;
-    let spawned = tokio::process::Command::new(program).args(args).stdin(Stdio::null()).spawn();
+    let spawned = tokio::process::Command::new(program).args(args).stdin(input).spawn();
     let word = match spawned {
         Err(error) => Word::NotStarted(error.raw_os_error().unwrap_or(22)),
         Ok(mut child) => {

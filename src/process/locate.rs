@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// The path of a program: by firedrill's own `PATH` where the name has no `/`, else relative to `folder`.
-pub(super) fn locate(written: &str, folder: &Path) -> Result<PathBuf, Fault> {
+pub(crate) fn locate(written: &str, folder: &Path) -> Result<PathBuf, Fault> {
     if written.is_empty() {
         return Err(Fault::new(FaultClass::Permanent, "the command's program is empty"));
     }

@@ -19,6 +19,7 @@
 mod capture;
 mod group;
 pub mod guard;
+mod input;
 mod locate;
 mod prepare;
 mod secrets;
@@ -26,6 +27,8 @@ mod step;
 
 pub use capture::Captured;
 pub(crate) use capture::shorten;
+pub use input::{Feed, Input};
+pub(crate) use locate::locate;
 pub(crate) use prepare::variable_name;
 pub use prepare::{Allowed, EnvSource, Prepared};
 pub use secrets::Secrets;
@@ -141,6 +144,8 @@ pub struct Finished {
     pub stderr: Captured,
     /// How long it ran.
     pub took: Period,
+    /// Whether all of the input that it was given could be written to it. True where it was given none.
+    pub fed: bool,
 }
 
 /// Takes each line of output as it comes, secrets taken out.
@@ -164,7 +169,19 @@ impl Runner {
     /// A future that is dropped takes the whole process group with it.
     pub async fn run(&self, invocation: &Invocation, on_line: Option<OnLine<'_>>) -> Result<Finished, Fault> {
         // Boxed: the state of two readers and their buffers would weigh on every future that holds this one.
-        Box::pin(group::run(self.guard.as_deref(), invocation, on_line)).await
+        Box::pin(group::run(self.guard.as_deref(), invocation, None, on_line)).await
+    }
+
+    /// As [`Runner::run`], with a standard input that `feed` writes. Its fault kills the command and is given back.
+    ///
+    /// A command that ends well without having read everything is for the caller to judge: [`Finished::fed`].
+    pub async fn run_fed(
+        &self,
+        invocation: &Invocation,
+        feed: &mut dyn Feed,
+        on_line: Option<OnLine<'_>>,
+    ) -> Result<Finished, Fault> {
+        Box::pin(group::run(self.guard.as_deref(), invocation, Some(feed), on_line)).await
     }
 }
 

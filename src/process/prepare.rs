@@ -5,7 +5,7 @@
 //! the reference becomes `${FIREDRILL_STEPS_ORDERS_DB_PATH}`, which the shell expands without reading it as code.
 //! Quote it as any variable: `"{{ steps.orders-db.path }}"`. Within single quotes the shell expands nothing.
 
-use super::{Invocation, Secrets, locate};
+use super::{Invocation, Secrets, locate::locate};
 use crate::{
     drill::{Fault, FaultClass, RecoveryPoint},
     playbook::{CommandLine, CommandSpec, EnvValue, Reference, Template},
@@ -176,7 +176,7 @@ impl Prepared {
             }
         };
         env.extend(given.iter().map(|(name, value)| (name.clone(), EnvSource::Text(value.clone()))));
-        let program = locate::locate(&written, &folder)?;
+        let program = locate(&written, &folder)?;
         let prepared = Self {
             written,
             program,

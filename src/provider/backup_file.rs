@@ -1,27 +1,70 @@
-//! SQLite backups as files: where they are, how they are packed, what makes one unfit.
+//! Backups that are files: where they are, how they are packed, when they are of. What makes one unfit is the
+//! business of [`Examine`], one for each kind of backup.
 
-use super::{copy::decoded, file_time::NamePattern, human_bytes};
+use super::file_time::NamePattern;
 use crate::{
     drill::{Candidate, Fault, FaultClass, Outputs, RecoveryPoint},
-    playbook::SqliteSource,
     time::{Period, Timestamp},
 };
+use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use std::{
     fs::Metadata,
     io,
     path::{Path, PathBuf},
 };
-use tokio::io::AsyncReadExt;
-
-/// With what every SQLite database begins (https://sqlite.org/fileformat2.html).
-pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// Clocks of two machines may differ by so much; a backup from further in the future has a wrong time.
 const SKEW: Period = Period::from_secs(300);
 
 /// Files looked at together: a folder on a network file system answers slowly, and many at once.
 const TOGETHER: usize = 8;
+
+/// Where backups are looked for, and how their names tell the moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// A file, a folder or a glob, as the playbook has it.
+    pub(super) backup: &'a Path,
+    /// Where relative paths start.
+    pub(super) folder: &'a Path,
+    /// The pattern of the moment in a name.
+    pub(super) timestamp: Option<&'a str>,
+    /// The zone of that moment.
+    pub(super) timezone: Option<chrono_tz::Tz>,
+    /// When the run was declared.
+    pub(super) now: Timestamp,
+}
+
+/// What one kind of backup looks like.
+#[async_trait]
+pub(super) trait Examine: Sync {
+    /// A pattern as an example for a person, such as `*.db.gz`.
+    fn example(&self) -> &'static str;
+
+    /// Whether files of that name only lie beside backups and are not worth a word.
+    fn is_beside(&self, name: &str) -> bool {
+        name.starts_with('.')
+    }
+
+    /// Whether this folder is one backup.
+    fn is_one(&self, _folder: &Path) -> bool {
+        false
+    }
+
+    /// What a folder is that is not one.
+    fn not_one(&self) -> &'static str {
+        "a folder"
+    }
+
+    /// Size and age of what is at `path`, which is a regular file or one backup that is a folder.
+    fn identity(&self, _path: &Path, meta: &Metadata) -> io::Result<Identity> {
+        Ok(Identity::of(meta))
+    }
+
+    /// Looks into it, and notes in `point` what is found. The moment may be set from it unless the name told it:
+    /// `named`. `Err`: why it is unfit.
+    async fn examine(&self, path: &Path, point: &mut RecoveryPoint, named: bool) -> Result<(), String>;
+}
 
 /// How a file is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +121,8 @@ impl Identity {
 }
 
 /// The folder that holds the backups: for a glob, its part before the first wildcard.
-pub(super) fn home(source: &SqliteSource, folder: &Path) -> PathBuf {
-    let backup = folder.join(&source.backup);
+pub(super) fn home(backup: &Path, folder: &Path) -> PathBuf {
+    let backup = folder.join(backup);
     if backup.is_dir() {
         return backup;
     }
@@ -95,21 +138,27 @@ fn is_glob(path: &Path) -> bool {
 }
 
 /// Every file there is, fit or not.
-pub(super) async fn candidates(
-    source: &SqliteSource,
-    folder: &Path,
-    now: Timestamp,
-) -> Result<Vec<Candidate>, Fault> {
+pub(super) async fn candidates(wanted: Wanted<'_>, kind: &dyn Examine) -> Result<Vec<Candidate>, Fault> {
     let permanent = |message| Fault::new(FaultClass::Permanent, message);
-    let pattern = match &source.timestamp {
-        Some(pattern) => Some(NamePattern::new(pattern, source.timezone).map_err(permanent)?),
+    let pattern = match wanted.timestamp {
+        Some(pattern) => Some(NamePattern::new(pattern, wanted.timezone).map_err(permanent)?),
         None => None,
     };
-    let (backup, relative_to) = (source.backup.clone(), folder.to_owned());
-    let paths = tokio::task::spawn_blocking(move || locations(&relative_to, &backup))
-        .await
-        .map_err(|_| Fault::new(FaultClass::Transient, "looking for the backups was interrupted"))??;
-    let examined = stream::iter(paths).map(|path| async move { examine(&path, pattern.as_ref(), now).await });
+    let (folder, backup) = (wanted.folder.to_owned(), wanted.backup.to_owned());
+    let whole = folder.join(&backup);
+    let paths = if whole.is_dir() && kind.is_one(&whole) {
+        vec![whole]
+    } else {
+        let example = kind.example();
+        tokio::task::spawn_blocking(move || locations(&folder, &backup, example))
+            .await
+            .map_err(|_| Fault::new(FaultClass::Transient, "looking for the backups was interrupted"))??
+    };
+    let listed =
+        |path: &PathBuf| !path.file_name().is_some_and(|name| kind.is_beside(&name.to_string_lossy()));
+    let pattern = pattern.as_ref();
+    let examined = stream::iter(paths.into_iter().filter(listed))
+        .map(|path| async move { examine(kind, &path, pattern, wanted.now).await });
     let mut found: Vec<Candidate> = examined.buffered(TOGETHER).collect().await;
     // A link such as `latest.db` shows a backup a second time.
     let mut seen = std::collections::BTreeSet::new();
@@ -117,7 +166,7 @@ pub(super) async fn candidates(
     Ok(found)
 }
 
-fn locations(folder: &Path, backup: &Path) -> Result<Vec<PathBuf>, Fault> {
+fn locations(folder: &Path, backup: &Path, example: &str) -> Result<Vec<PathBuf>, Fault> {
     let permanent = |message| Fault::new(FaultClass::Permanent, message);
     let whole = folder.join(backup);
     match whole.symlink_metadata() {
@@ -129,11 +178,7 @@ fn locations(folder: &Path, backup: &Path) -> Result<Vec<PathBuf>, Fault> {
                     format!("the folder of backups {} can't be read: {error}", whole.display()),
                 )
             })?;
-            let mut paths: Vec<PathBuf> = entries
-                .iter()
-                .map(std::fs::DirEntry::path)
-                .filter(|path| !is_beside_a_database(path))
-                .collect();
+            let mut paths: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
             paths.sort();
             Ok(paths)
         }
@@ -155,23 +200,22 @@ fn locations(folder: &Path, backup: &Path) -> Result<Vec<PathBuf>, Fault> {
                 .map_err(|error| permanent(format!("`{}` is not a pattern: {error}", backup.display())))?;
             // What can't be read is kept: it is listed as unfit, with the reason.
             let path = |found: glob::GlobResult| found.unwrap_or_else(|error| error.path().to_owned());
-            Ok(paths.map(path).filter(|path| !is_beside_a_database(path)).collect())
+            Ok(paths.map(path).collect())
         }
         Err(_) => Err(permanent(format!(
             "{} does not exist: give `backup` an existing file or folder, or a pattern such as {}",
             whole.display(),
-            whole.with_file_name("*.db.gz").display()
+            whole.with_file_name(example).display()
         ))),
     }
 }
 
-/// Files that SQLite keeps beside a database, and hidden ones.
-fn is_beside_a_database(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    name.starts_with('.') || ["-wal", "-shm", "-journal"].iter().any(|end| name.ends_with(end))
-}
-
-async fn examine(path: &Path, pattern: Option<&NamePattern<'_>>, now: Timestamp) -> Candidate {
+async fn examine(
+    kind: &dyn Examine,
+    path: &Path,
+    pattern: Option<&NamePattern<'_>>,
+    now: Timestamp,
+) -> Candidate {
     let real = tokio::fs::canonicalize(path).await;
     let named = real.as_deref().unwrap_or(path);
     let mut candidate = Candidate {
@@ -188,7 +232,7 @@ async fn examine(path: &Path, pattern: Option<&NamePattern<'_>>, now: Timestamp)
     };
     let judged = match &real {
         Ok(real) if real.to_str().is_none() => Err("its path is not UTF-8 text".to_owned()),
-        Ok(real) => judge(&mut candidate.point, path, real, pattern, now).await,
+        Ok(real) => judge(kind, &mut candidate.point, path, real, pattern, now).await,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err("a symbolic link to nothing".to_owned()),
         Err(error) => Err(format!("it can't be looked at: {error}")),
     };
@@ -198,6 +242,7 @@ async fn examine(path: &Path, pattern: Option<&NamePattern<'_>>, now: Timestamp)
 
 /// Fills the point in as far as it can be known; `Err` tells why it is unfit.
 async fn judge(
+    kind: &dyn Examine,
     point: &mut RecoveryPoint,
     given: &Path,
     real: &Path,
@@ -205,14 +250,15 @@ async fn judge(
     now: Timestamp,
 ) -> Result<(), String> {
     let meta = tokio::fs::metadata(real).await.map_err(|error| format!("it can't be looked at: {error}"))?;
-    let identity = Identity::of(&meta);
-    point.time = identity.modified;
-    if meta.is_dir() {
-        return Err("a folder".to_owned());
+    point.time = Identity::of(&meta).modified;
+    if meta.is_dir() && !kind.is_one(real) {
+        return Err(kind.not_one().to_owned());
     }
-    if !meta.is_file() {
+    if !meta.is_file() && !meta.is_dir() {
         return Err("not a regular file".to_owned());
     }
+    let identity = kind.identity(real, &meta).map_err(|error| format!("it can't be looked at: {error}"))?;
+    point.time = identity.modified;
     point.bytes = Some(identity.size);
     point.details.insert("size".to_owned(), identity.size.to_string());
     point.details.insert("mtime_ms".to_owned(), identity.modified.as_millis().to_string());
@@ -226,56 +272,14 @@ async fn judge(
         point.time = pattern.find(&name).or_else(|why| pattern.find(&own).map_err(|_| why))?;
         point.time_source = "file name".to_owned();
     }
-    if point.time > now + SKEW {
-        return Err(format!("its time, {}, lies in the future", point.time.human()));
-    }
+    let future = |time: Timestamp| {
+        let text = format!("its time, {}, lies in the future", time.human());
+        if time > now + SKEW { Err(text) } else { Ok(()) }
+    };
+    future(point.time)?;
     if identity.size == 0 {
         return Err("empty".to_owned());
     }
-    let packing = sniff(real).await?;
-    point.details.insert("packing".to_owned(), packing.word().to_owned());
-    if packing == Packing::Plain {
-        complete_alone(real).await?;
-    }
-    Ok(())
-}
-
-/// Looks for a database's first bytes, unpacked if need be.
-async fn sniff(path: &Path) -> Result<Packing, String> {
-    let cant = |error: io::Error| format!("it can't be read: {error}");
-    let mut file = tokio::fs::File::open(path).await.map_err(cant)?;
-    let mut first = Vec::new();
-    (&mut file).take(16).read_to_end(&mut first).await.map_err(cant)?;
-    let packing = Packing::of(&first);
-    if packing != Packing::Plain {
-        let file = tokio::fs::File::open(path).await.map_err(cant)?;
-        first.clear();
-        let read = decoded(packing, file).take(16).read_to_end(&mut first).await;
-        read.map_err(|error| {
-            format!("it is damaged: {} data end or break at once: {error}", packing.word())
-        })?;
-    }
-    if first == MAGIC {
-        return Ok(packing);
-    }
-    let inside = if packing == Packing::Plain { "it" } else { "what is packed in it" };
-    Err(format!("{inside} is not a SQLite database, or an encrypted one"))
-}
-
-/// A database whose newest changes are still in a file beside it is not complete without that file.
-pub(super) async fn complete_alone(path: &Path) -> Result<(), String> {
-    for (end, what) in [("-wal", "write-ahead log"), ("-journal", "rollback journal")] {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(end);
-        let beside = PathBuf::from(beside);
-        let size = tokio::fs::metadata(&beside).await.map_or(0, |meta| meta.len());
-        if size > 0 {
-            return Err(format!(
-                "a {what} of {} lies beside it ({}), and without it the file is not a complete database: make backups with `sqlite3 DB \".backup FILE\"` or `VACUUM INTO`, not by copying the file",
-                human_bytes(size),
-                beside.file_name().unwrap_or_default().to_string_lossy()
-            ));
-        }
-    }
-    Ok(())
+    kind.examine(real, point, pattern.is_some()).await?;
+    future(point.time)
 }

@@ -11,12 +11,16 @@ mod command_env;
 mod contract;
 mod copy;
 mod disk;
+mod dump;
 mod file_time;
 mod place;
 mod scratch;
+mod sqlite_backup;
 mod sqlite_file;
+mod unpacked;
 
 pub use command::Commands;
+pub use dump::Dumps;
 pub use scratch::Scratch;
 pub use sqlite_file::SqliteFile;
 

@@ -8,12 +8,13 @@
 //! alone, and a backup that changes while it is read is not restored.
 
 use super::{
-    backup_file::{self, Identity},
+    backup_file::{self, Identity, Wanted},
     copy::unpack,
     disk::{cant, sync_folder, write_whole},
     pace,
     place::{Found, Place, owned},
     scratch::{Scratch, real, refused},
+    sqlite_backup::{SqliteBackups, complete_alone},
 };
 use crate::{
     drill::{Candidate, Claim, Fault, FaultClass, Hydration, Link, Outputs, RecoveryPoint, Scope},
@@ -63,12 +64,24 @@ fn source<'a>(ask: &RestoreRequest<'a>) -> Result<&'a SqliteSource, Fault> {
     }
 }
 
+async fn candidates(ask: &RestoreRequest<'_>) -> Result<Vec<Candidate>, Fault> {
+    let source = source(ask)?;
+    let wanted = Wanted {
+        backup: &source.backup,
+        folder: ask.folder,
+        timestamp: source.timestamp.as_deref(),
+        timezone: source.timezone,
+        now: ask.declared,
+    };
+    backup_file::candidates(wanted, &SqliteBackups).await
+}
+
 #[async_trait]
 impl Provider for SqliteFile {
     async fn preflight(&self, ask: &RestoreRequest<'_>) -> Result<Preflight, Fault> {
         let source = source(ask)?;
-        let home = backup_file::home(source, ask.folder);
-        let candidates = backup_file::candidates(source, ask.folder, ask.declared).await?;
+        let home = backup_file::home(&source.backup, ask.folder);
+        let candidates = candidates(ask).await?;
         let largest = candidates.iter().filter(|c| c.unfit.is_none()).filter_map(|c| c.point.bytes).max();
         let live = source.live.as_ref().map(|live| ask.folder.join(live));
         let apart: Vec<_> = std::iter::once(home.clone()).chain(live).collect();
@@ -83,7 +96,7 @@ impl Provider for SqliteFile {
     }
 
     async fn recovery_points(&self, ask: &RestoreRequest<'_>) -> Result<Vec<Candidate>, Fault> {
-        backup_file::candidates(source(ask)?, ask.folder, ask.declared).await
+        candidates(ask).await
     }
 
     fn chain(&self, ask: &RestoreRequest<'_>, point: &RecoveryPoint) -> Result<Vec<Link>, Fault> {
@@ -113,7 +126,7 @@ impl Provider for SqliteFile {
                     format!("the backup {} can't be used: {why}", backup.display()),
                 )
             };
-            backup_file::complete_alone(backup).await.map_err(permanent)?;
+            complete_alone(backup).await.map_err(permanent)?;
         }
         let partial = place.live.join(PARTIAL);
         // A new file each time: a call that was cut short may have one last chunk on its way to the old one.

@@ -154,6 +154,7 @@ async fn drill(file: &str) -> Vec<(String, Vec<String>)> {
         step: one.step,
         check: &one.check.name,
         of: one.of,
+        source: Some(&one.restore.source),
         point: Some(&point),
         known: &known,
         progress: &Unseen,

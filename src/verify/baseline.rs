@@ -7,6 +7,7 @@ use super::{
     sqlite::SqliteSession,
     tables::{Binder, measure, ticker},
     targets::Aim,
+    whole::with_grants,
 };
 use crate::{
     drill::{Fault, FaultClass, RecoveryPoint},
@@ -92,7 +93,8 @@ impl LiveSource {
     async fn open(&self, snapshot: Option<&str>) -> Result<Box<dyn Session>, Trouble> {
         match (self, snapshot) {
             (LiveSource::Server(login), Some(snapshot)) if login.engine == ServerEngine::Postgres => {
-                let reading = Reading { connections: LIVE_CONNECTIONS, snapshot: Some(snapshot) };
+                let reading =
+                    Reading { connections: LIVE_CONNECTIONS, scratch: false, snapshot: Some(snapshot) };
                 Ok(Box::new(PostgresSession::open(login, reading).await?))
             }
             (_, Some(_)) => Err(Fault::new(
@@ -101,7 +103,7 @@ impl LiveSource {
             )
             .into()),
             (LiveSource::Sqlite(path), None) => Ok(Box::new(SqliteSession::of_live(path).await?)),
-            (LiveSource::Server(login), None) => open_server(login, LIVE_CONNECTIONS).await,
+            (LiveSource::Server(login), None) => open_server(login, LIVE_CONNECTIONS, false).await,
         }
     }
 }
@@ -137,6 +139,8 @@ pub struct BaselineRequest<'a> {
     pub check: &'a str,
     /// Of what.
     pub of: BaselineOf<'a>,
+    /// What the restore restores from.
+    pub source: Option<&'a Source>,
     /// The recovery point that it is for, to which `{{ recovery_point.* }}` refers.
     pub point: Option<&'a RecoveryPoint>,
     /// What else references can refer to.
@@ -197,7 +201,8 @@ pub async fn take_baselines(
 async fn take(session: &mut dyn Session, ask: &BaselineRequest<'_>) -> Result<Taken, Trouble> {
     let check = match ask.of {
         BaselineOf::Schema(check) => {
-            let schema = session.schema(&check.exclude).await?;
+            let grants = with_grants(ask.source, ask.source.and_then(logins::live_engine));
+            let schema = session.schema(grants, &check.exclude).await?;
             return Ok(Taken { tables: Vec::new(), schema: Some(schema) });
         }
         BaselineOf::Fingerprint(check) => check,

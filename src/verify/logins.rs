@@ -10,7 +10,9 @@ use std::{fmt, path::Path, sync::Arc};
 
 /// Tells the scratch server of a dump, as playbook and operator describe it together.
 #[derive(Clone)]
-pub struct ScratchServers(Arc<dyn Fn(&DumpSource) -> Result<Server, String> + Send + Sync>);
+pub struct ScratchServers(Arc<Tells>);
+
+type Tells = dyn Fn(&DumpSource) -> Result<Server, String> + Send + Sync;
 
 impl ScratchServers {
     /// Asks that function.
@@ -96,6 +98,15 @@ pub(super) fn live(source: &Source, folder: &Path) -> Result<Option<Login>, Faul
             .map(|(engine, live)| Login::of(&live.server, *engine, &live.database, folder))
             .transpose(),
         Source::Sqlite(_) | Source::Unsupported { .. } => Ok(None),
+    }
+}
+
+/// The kind of server that the source is on.
+pub(super) fn live_engine(source: &Source) -> Option<ServerEngine> {
+    match source {
+        Source::Dump(dump) => Some(dump.engine),
+        Source::Command(commands) => commands.live.as_ref().map(|(engine, _)| *engine),
+        Source::Sqlite(_) | Source::Unsupported { .. } => None,
     }
 }
 

@@ -12,24 +12,26 @@
 use super::{
     SchemaSnapshot, TableFingerprint,
     answer::{self, Answer, Judgement},
+    catalog::Findings,
     cells::Element,
     fingerprint::Key,
     logins::{self, ScratchServers},
+    mysql::MysqlSession,
     postgres::{PostgresSession, Reading},
     sqlite,
     statement::Statement,
-    tables,
-    words::counted,
+    tables, whole,
 };
 use crate::{
     drill::{CheckOutcome, CheckStatus, Fault, FaultClass, Outputs},
-    playbook::{CheckKind, ServerEngine, Template},
-    ports::{CheckRequest, Verifier},
+    playbook::{CheckKind, FingerprintExpect, ServerEngine, Template},
+    ports::{CheckRequest, Tick, Verifier},
     server::Login,
     time::{Period, SystemClock, Timestamp},
 };
 use async_trait::async_trait;
-use std::{collections::BTreeMap, path::Path};
+use futures_util::future::BoxFuture;
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 /// How long a check may take that reads whole tables, where the playbook does not say.
 const SCAN_TIMEOUT: Period = Period::from_secs(6 * 3600);
@@ -61,7 +63,7 @@ pub(super) trait Session: Send {
     fn placeholder(&self) -> fn(usize, &str) -> String;
 
     /// The engine's own check of its storage, and of references between tables.
-    async fn integrity(&mut self) -> Result<Integrity, Trouble>;
+    async fn integrity(&mut self, seen: Seen<'_>) -> Result<Integrity, Trouble>;
 
     /// What there is, by name.
     async fn tables(&mut self) -> Result<Vec<Table>, Trouble>;
@@ -92,6 +94,17 @@ pub(super) trait Session: Send {
         Err(unsupported("bucket sums"))
     }
 
+    /// Where keys of integers lie, one answer for each.
+    async fn places(
+        &mut self,
+        target: &Target,
+        how: How,
+        keys: &[Vec<i128>],
+    ) -> Result<Vec<Option<Element>>, Trouble> {
+        let _ = (target, how);
+        Ok(vec![None; keys.len()])
+    }
+
     /// The key and hash of each row in some buckets.
     async fn marks(&mut self, target: &Target, how: How, buckets: &[u32]) -> Result<Vec<Mark>, Trouble> {
         let _ = (target, how, buckets);
@@ -110,13 +123,14 @@ pub(super) trait Session: Send {
     }
 
     /// What the database is made of.
-    async fn schema(&mut self, exclude: &[String]) -> Result<SchemaSnapshot, Trouble> {
-        let _ = exclude;
+    async fn schema(&mut self, grants: bool, exclude: &[String]) -> Result<SchemaSnapshot, Trouble> {
+        let _ = (grants, exclude);
         Err(unsupported("the `schema` check"))
     }
 
     /// Whether sequences are ahead of their columns.
-    async fn sequences(&mut self) -> Result<Findings, Trouble> {
+    async fn sequences(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        let _ = seen;
         Err(unsupported("the `sequences` check"))
     }
 
@@ -129,6 +143,16 @@ pub(super) trait Session: Send {
     /// The engine's own name for the moment that is read: an LSN, a GTID set.
     async fn position(&mut self) -> Result<Option<String>, Trouble> {
         Ok(None)
+    }
+
+    /// What fingerprints of all tables do not cover, in words.
+    async fn uncovered(&mut self) -> Result<Vec<String>, Trouble> {
+        Ok(Vec::new())
+    }
+
+    /// Tells from outside what the session is doing, where the engine lets it be seen.
+    fn watch(&self) -> Option<Watch> {
+        None
     }
 
     /// What should be said beside each outcome, such as that the user could write.
@@ -145,6 +169,9 @@ pub(super) trait Session: Send {
 
 /// Told how many rows were read, and of how many.
 pub(super) type Seen<'a> = &'a (dyn Fn(u64, Option<u64>) + Send + Sync);
+
+/// Looks once at what a session is doing.
+pub(super) type Watch = Box<dyn Fn() -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
 fn unsupported(what: &str) -> Trouble {
     Fault::new(FaultClass::Permanent, format!("{what} can't be had of this kind of database")).into()
@@ -178,19 +205,6 @@ pub(super) struct Mark {
     pub(super) bucket: u32,
     pub(super) r: u32,
     pub(super) hash: String,
-}
-
-/// What a check of the whole database found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Findings {
-    /// How many things were looked at.
-    pub(super) looked_at: u64,
-    /// What they are, in words: `sequence`.
-    pub(super) thing: &'static str,
-    /// What is wrong.
-    pub(super) problems: Vec<String>,
-    /// What could not be looked at.
-    pub(super) notes: Vec<String>,
 }
 
 /// What the engine's own check found.
@@ -337,23 +351,32 @@ fn judged(judgement: Judgement, rows: u64) -> CheckOutcome {
 }
 
 async fn look(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<CheckOutcome, Trouble> {
-    if let CheckKind::Fingerprint(check) = &ask.check.kind {
-        tables::preconditions(ask, check)?;
+    // What can be known before the database is read.
+    let wants_baseline = match &ask.check.kind {
+        CheckKind::Fingerprint(check) => check.expect == FingerprintExpect::Baseline,
+        CheckKind::Schema(check) => check.expect == FingerprintExpect::Baseline,
+        _ => false,
+    };
+    if wants_baseline {
+        tables::baseline_for(ask)?;
     }
     let mut session = open(ask, servers).await?;
     let found = match &ask.check.kind {
-        CheckKind::Integrity => integrity(session.as_mut()).await,
+        CheckKind::Integrity => whole::integrity(session.as_mut(), ask).await,
+        CheckKind::Schema(check) => whole::schema(session.as_mut(), ask, check).await,
+        CheckKind::Sequences => whole::sequences(session.as_mut(), ask).await,
+        CheckKind::References => whole::references(session.as_mut(), ask).await,
         CheckKind::Fingerprint(check) => tables::check(session.as_mut(), ask, check).await,
         CheckKind::Query { sql, expect, allow_empty } => {
             let statement = bind(session.as_ref(), sql, ask)?;
-            session.answer(&statement, answer::rows_needed(expect)).await.map(|answer| {
+            answered(session.as_mut(), &statement, answer::rows_needed(expect), ask).await.map(|answer| {
                 let rows = answer.rows;
                 judged(answer::judge(expect, &answer, *allow_empty), rows)
             })
         }
         CheckKind::Freshness { sql, max_age } => {
             let statement = bind(session.as_ref(), sql, ask)?;
-            session.answer(&statement, 2).await.map(|answer| {
+            answered(session.as_mut(), &statement, 2, ask).await.map(|answer| {
                 let mut judgement = answer::judge_freshness(&answer, *max_age, ask.declared);
                 let newer = judgement.freshness.zip(ask.point).filter(|(at, point)| *at > point.time);
                 if let Some((at, point)) = newer {
@@ -366,23 +389,59 @@ async fn look(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<CheckO
                 judged(judgement, answer.rows)
             })
         }
-        CheckKind::Schema(_)
-        | CheckKind::Sequences
-        | CheckKind::References
-        | CheckKind::Http(_)
-        | CheckKind::Kubernetes => {
+        CheckKind::Http(_) | CheckKind::Kubernetes => {
             Err(Fault::new(FaultClass::Permanent, "this is no check of a database").into())
         }
     };
+    let remarks = session.remarks();
     session.close().await;
-    found
+    found.map(|mut outcome| {
+        outcome.details.extend(remarks);
+        outcome
+    })
+}
+
+/// How often is told that a query still runs.
+const STILL: Duration = Duration::from_secs(5);
+
+/// Runs a query; one that takes long, over storage that is loaded on first touch perhaps, tells that it is at work.
+async fn answered(
+    session: &mut dyn Session,
+    statement: &Statement,
+    enough: u64,
+    ask: &CheckRequest<'_>,
+) -> Result<Answer, Trouble> {
+    let watch = session.watch();
+    let started = SystemClock::read().monotonic;
+    let tell = async {
+        loop {
+            tokio::time::sleep(STILL).await;
+            let doing = match &watch {
+                Some(watch) => watch().await.map(|doing| format!(", {doing}")),
+                None => None,
+            };
+            let so_far: Period = SystemClock::read().monotonic.saturating_sub(started).into();
+            ask.progress.tick(Tick {
+                step: ask.step.clone(),
+                what: ask.check.name.clone(),
+                done: None,
+                total: None,
+                unit: "rows",
+                note: format!("running for {}{}", so_far.human(), doing.unwrap_or_default()),
+            });
+        }
+    };
+    tokio::select! {
+        done = session.answer(statement, enough) => done,
+        never = tell => never,
+    }
 }
 
 async fn open(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<Box<dyn Session>, Trouble> {
     let subject = ask.subject;
     if let Some(engine) = logins::engine(subject) {
         let login = logins::restored(ask, engine, servers)?;
-        return open_server(&login, RESTORED_CONNECTIONS).await;
+        return open_server(&login, RESTORED_CONNECTIONS, true).await;
     }
     let permanent = |message: String| Trouble::Fault(Fault::new(FaultClass::Permanent, message));
     match subject.get("engine").map(String::as_str) {
@@ -402,26 +461,18 @@ async fn open(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<Box<dy
 }
 
 /// A session on a server's database.
-pub(super) async fn open_server(login: &Login, connections: usize) -> Result<Box<dyn Session>, Trouble> {
-    let reading = Reading { connections, snapshot: None };
+pub(super) async fn open_server(
+    login: &Login,
+    connections: usize,
+    scratch: bool,
+) -> Result<Box<dyn Session>, Trouble> {
+    let reading = Reading { connections, scratch, snapshot: None };
     match login.engine {
         ServerEngine::Postgres => Ok(Box::new(PostgresSession::open(login, reading).await?)),
-        ServerEngine::Mysql => Err(unsupported("checks on MySQL")),
+        ServerEngine::Mysql => Ok(Box::new(MysqlSession::open(login, connections, scratch).await?)),
     }
 }
 
 fn bind(session: &dyn Session, sql: &Template, ask: &CheckRequest<'_>) -> Result<Statement, Fault> {
     Statement::build(ask.known.bind(sql, ask.point)?, session.placeholder())
-}
-
-async fn integrity(session: &mut dyn Session) -> Result<CheckOutcome, Trouble> {
-    let found = session.integrity().await?;
-    let actual = match found.problems.len() {
-        0 => format!("sound: {}", found.looked_at),
-        problems => counted(problems as u64, "problem"),
-    };
-    Ok(CheckOutcome {
-        details: found.problems.iter().chain(&found.notes).cloned().collect(),
-        ..outcome(found.problems.is_empty(), "no problem in storage, indexes or references", actual)
-    })
 }

@@ -9,14 +9,14 @@ use super::{
     source,
     sql::{How, LeftOut, Session, Target, Trouble, outcome},
     statement::Statement,
-    targets::{Aim, hint, is_named, targets},
+    targets::{Aim, hint, targets},
     words::{counted, grouped},
 };
 use crate::{
     drill::{CheckOutcome, Fault, FaultClass, RecoveryPoint},
     ids::StepId,
     playbook::{FingerprintCheck, FingerprintExpect, FingerprintOf, Template},
-    ports::{CheckRequest, Known, Progress, Tick},
+    ports::{Baseline, CheckRequest, Known, Progress, Tick},
 };
 use std::collections::BTreeMap;
 
@@ -30,11 +30,8 @@ pub(super) struct Measured {
     pub(super) notes: Vec<String>,
 }
 
-/// What can be known before the database is read.
-pub(super) fn preconditions(ask: &CheckRequest<'_>, check: &FingerprintCheck) -> Result<(), Fault> {
-    if check.expect != FingerprintExpect::Baseline {
-        return Ok(());
-    }
+/// The baseline for the recovery point, or why nothing can be proven without one.
+pub(super) fn baseline_for<'a>(ask: &CheckRequest<'a>) -> Result<&'a Baseline, Fault> {
     let point = ask.point.map(|point| format!("{} ({})", point.id, point.time.human()));
     let point = point.as_deref().unwrap_or("this recovery point");
     match ask.baseline {
@@ -50,7 +47,7 @@ pub(super) fn preconditions(ask: &CheckRequest<'_>, check: &FingerprintCheck) ->
             FaultClass::Permanent,
             format!("the baseline is of recovery point {}, not of {point}", baseline.point),
         )),
-        Some(_) => Ok(()),
+        Some(baseline) => Ok(baseline),
     }
 }
 
@@ -246,7 +243,7 @@ pub(super) async fn against(
     let all = check.of == FingerprintOf::AllTables;
     let mut differing = 0;
     for (target, print) in &measured.tables {
-        let Some(was) = baseline.iter().find(|was| is_named(&was.table, target.name())) else {
+        let Some(was) = baseline.iter().find(|was| was.table == target.name()) else {
             differing += 1;
             details.push(match all {
                 true => format!("{}: not in the baseline", target.name()),
@@ -272,15 +269,14 @@ pub(super) async fn against(
                 let names = session.names(target, &difference.hashed_keys()).await?;
                 details.extend(difference.words(was, print, |key| {
                     let words = key_words(key, was, &names);
-                    if check.redact_keys { location::redacted(&words) } else { words }
+                    if check.redact_keys { location::redacted(&words, &was.key) } else { words }
                 }));
             }
         }
     }
     if all {
-        let here = |was: &&TableFingerprint| {
-            measured.tables.iter().any(|(target, _)| is_named(&was.table, target.name()))
-        };
+        let here =
+            |was: &&TableFingerprint| measured.tables.iter().any(|(target, _)| was.table == target.name());
         for was in baseline.iter().filter(|was| !here(was)) {
             differing += 1;
             let names = measured.tables.iter().map(|(target, _)| target.name());
@@ -303,7 +299,7 @@ fn in_words(
     is: &TableFingerprint,
 ) -> Vec<String> {
     match found {
-        Ok(located) if redact => located.redacted().words(was, is),
+        Ok(located) if redact => located.redacted(&was.key).words(was, is),
         Ok(located) => located.words(was, is),
         Err(why) => RowDifference::Unknown(why).words(was, is, |_| String::new()),
     }

@@ -127,6 +127,7 @@ steps:
             step: one.step,
             check: &one.check.name,
             of: one.of,
+            source: Some(self.source()),
             point: Some(&point),
             known: &known,
             progress: &Unseen,

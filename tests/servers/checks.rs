@@ -109,8 +109,8 @@ fn tests_share_a_server_and_have_a_database_each() {
 }
 
 #[test]
-fn a_server_newer_than_the_machines_is_dumped_by_its_own_tool() {
-    for version in ["16", "17", "18"] {
+fn a_server_is_dumped_by_its_own_tool() {
+    for version in ["13", "15", "16", "17", "18"] {
         if !Server::wanted(Kind::Postgres, version) {
             continue;
         }

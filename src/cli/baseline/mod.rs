@@ -269,6 +269,7 @@ async fn take(
                 step: wanted.step,
                 check: &wanted.check.name,
                 of: wanted.of,
+                source: Some(&wanted.restore.source),
                 point: Some(&point),
                 known: &known,
                 progress: &view,

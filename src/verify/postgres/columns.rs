@@ -24,6 +24,8 @@ pub(super) enum Class {
     Uuid,
     /// By that function.
     Sent(&'static str),
+    /// Bytes as they are.
+    Bytes,
     /// As float8 or float4: every NaN is made one.
     Float(&'static str, &'static str),
     /// Cast to text.
@@ -64,7 +66,7 @@ pub(super) fn class(schema: &str, name: &str) -> Class {
         "time" => Class::Sent("time_send"),
         "timetz" => Class::Sent("timetz_send"),
         "interval" => Class::Sent("interval_send"),
-        "bytea" => Class::Sent("byteasend"),
+        "bytea" => Class::Bytes,
         "bit" => Class::Sent("bit_send"),
         "varbit" => Class::Sent("varbit_send"),
         "inet" => Class::Sent("inet_send"),
@@ -79,7 +81,7 @@ pub(super) fn class(schema: &str, name: &str) -> Class {
 }
 
 /// Whether a type's values are not covered, and why.
-pub(super) fn uncovered(schema: &str, name: &str) -> Option<&'static str> {
+pub(super) fn unstable(schema: &str, name: &str) -> Option<&'static str> {
     (schema == "pg_catalog" && matches!(name, "aclitem" | "_aclitem"))
         .then_some("its text is another in each major version")
 }
@@ -143,6 +145,7 @@ impl Inputs {
                     inputs.links.push(Link::Uuid(name, nullable));
                 }
                 Class::Sent(send) => inputs.sent.push(format!("{send}({source})")),
+                Class::Bytes => inputs.sent.push(format!("{source}::bytea")),
                 Class::Float(kind, send) => inputs.sent.push(format!(
                     "{send}(case when {source} = 'NaN'::{kind} then 'NaN'::{kind} else {source} end)"
                 )),
@@ -209,11 +212,15 @@ pub(super) fn record(columns: &[Column]) -> String {
             Class::Big => format!("{source}::int8"),
             Class::Uuid => source,
             Class::Sent(send) => format!("{send}({source})"),
+            Class::Bytes => format!("{source}::bytea"),
             Class::Float(kind, send) => {
                 format!("{send}(case when {source} = 'NaN'::{kind} then 'NaN'::{kind} else {source} end)")
             }
-            Class::Text | Class::Plain => format!("{source}::text"),
-            Class::Output => format!("case when {source} is not null then concat({source}) end"),
+            // As bytes: a text would be converted to the client's encoding, in a parallel worker to the database's.
+            Class::Text | Class::Plain => format!("convert_to({source}::text, getdatabaseencoding())"),
+            Class::Output => {
+                format!("case when {source} is not null then convert_to(concat({source}), getdatabaseencoding()) end")
+            }
         }
     });
     format!("record_send(row({}))", values.collect::<Vec<_>>().join(", "))

@@ -13,9 +13,12 @@
 //! with one. A dropped session cancels what its connections run.
 
 mod columns;
+mod probe;
+mod query;
 mod relations;
 mod scan;
 mod session;
+mod target;
 mod work;
 
 pub(super) use session::{PostgresSession, Reading};

@@ -1,31 +1,28 @@
 //! A session of checks on one PostgreSQL database.
 
 use super::{
-    columns::{Column, literal, placeholder},
+    columns::{literal, placeholder},
+    probe::{Role, role},
     relations::{self, Relation},
-    scan::{Plan, query_source, table_source},
-    work::{self, Processes, trouble},
+    scan::{Plan, table_source},
+    work::{self, Processes},
 };
 use crate::{
     drill::{Fault, FaultClass},
+    playbook::ServerEngine,
     server::{Ask, Login, postgres::PostgresAsk},
     time::{Period, Timestamp},
     verify::{
-        TableFingerprint,
+        SchemaSnapshot, TableFingerprint,
         answer::Answer,
+        catalog::{self, Findings},
         cells::Element,
         fingerprint::{Head, Key},
-        sql::{Found, How, Integrity, LeftOut, Mark, Seen, Session, Shape, Table, Target, Trouble},
+        sql::{Found, How, Integrity, LeftOut, Mark, Seen, Session, Shape, Table, Target, Trouble, Watch},
         statement::Statement,
-        value::Value,
     },
 };
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
-use sqlx::{
-    AssertSqlSafe, Column as _, Executor, Row as _, SqlSafeStr, Statement as _,
-    postgres::{PgTypeInfo, PgTypeKind},
-};
 use std::collections::BTreeMap;
 
 /// The id of the fingerprint's algorithm: see `docs/fingerprints.md`.
@@ -46,35 +43,29 @@ const CHANGED: usize = 100_000;
 pub(in crate::verify) struct Reading<'a> {
     /// Connections that share the work.
     pub(in crate::verify) connections: usize,
+    /// Whether the database is firedrill's own to change.
+    pub(in crate::verify) scratch: bool,
     /// A snapshot that another session has exported.
     pub(in crate::verify) snapshot: Option<&'a str>,
 }
 
 /// A session; when it is dropped, what it runs is cancelled.
 pub(in crate::verify) struct PostgresSession {
-    login: Login,
-    processes: Processes,
+    pub(super) login: Login,
+    pub(super) processes: Processes,
     /// The first holds the snapshot that the others share.
-    connections: Vec<PostgresAsk>,
-    wanted: usize,
-    snapshot: Option<String>,
-    relations: BTreeMap<String, Relation>,
-    version: u32,
-    encoding: String,
+    pub(super) connections: Vec<PostgresAsk>,
+    pub(super) wanted: usize,
+    pub(super) snapshot: Option<String>,
+    pub(super) relations: BTreeMap<String, Relation>,
+    pub(super) version: u32,
+    pub(super) encoding: String,
     /// Whether the hash functions were looked at.
-    probed: bool,
-    role: Role,
-}
-
-/// As whom the playbook's own queries run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// As the user, who can't write.
-    Reader,
-    /// As pg_read_all_data, which can't.
-    ReadAll,
-    /// As the user, who could.
-    Writer,
+    pub(super) probed: bool,
+    pub(super) scratch: bool,
+    /// Where the log stood right after the snapshot was taken.
+    position: Option<String>,
+    pub(super) role: Role,
 }
 
 impl Drop for PostgresSession {
@@ -90,6 +81,11 @@ impl PostgresSession {
         let mut ask = work::open(login, PATIENCE, &processes, reading.snapshot).await?;
         let version = ask.version().await?;
         let encoding = ask.value("select pg_catalog.current_setting('server_encoding')", &[]).await?;
+        let position = match (reading.scratch, reading.snapshot) {
+            (false, None) => position(&mut ask).await,
+            // Of a foreign snapshot only its name is known.
+            (_, snapshot) => snapshot.map(|snapshot| format!("snapshot {snapshot}")),
+        };
         let role = role(&mut ask, version).await?;
         let relations = relations::relations(&mut ask).await?;
         Ok(Self {
@@ -102,11 +98,13 @@ impl PostgresSession {
             version,
             encoding: encoding.unwrap_or_default(),
             probed: false,
+            scratch: reading.scratch,
+            position,
             role,
         })
     }
 
-    fn main(&mut self) -> Result<&mut PostgresAsk, Fault> {
+    pub(super) fn main(&mut self) -> Result<&mut PostgresAsk, Fault> {
         self.connections.first_mut().ok_or_else(|| {
             Fault::new(FaultClass::Transient, "the connection to PostgreSQL was lost while it read")
         })
@@ -140,74 +138,15 @@ impl PostgresSession {
         Ok(())
     }
 
-    fn relation(&self, name: &str) -> Result<Relation, Fault> {
+    pub(super) fn relation(&self, name: &str) -> Result<Relation, Fault> {
         self.relations
             .get(name)
             .cloned()
             .ok_or_else(|| Fault::new(FaultClass::Permanent, format!("there is no table {name}")))
     }
 
-    async fn columns(&mut self, shape: &Shape) -> Result<Vec<Column>, Fault> {
-        let relation = self.relation(&shape.table.name)?;
-        let encoding = self.encoding.clone();
-        let (mut columns, _) = relations::describe(self.main()?, &relation, &encoding).await?;
-        columns.retain(|column| shape.columns.iter().any(|(name, _)| *name == column.name));
-        Ok(columns)
-    }
-
-    /// What is read of a target: the plan, the sources with their sizes, the conditions and their parameters.
-    async fn work(&mut self, target: &Target, how: How) -> Result<Work, Trouble> {
-        self.probe().await?;
-        match target {
-            Target::Table(shape) => {
-                let relation = self.relation(&shape.table.name)?;
-                let columns = self.columns(shape).await?;
-                let plan = Plan::new(columns, &shape.key, how, matches!(relation.kind, 'r' | 'p' | 'm'));
-                let (mut conditions, mut parameters) = (Vec::new(), Vec::new());
-                if let Some(condition) = &shape.condition {
-                    conditions.push(condition.sql.clone());
-                    parameters.extend(condition.values.iter().cloned());
-                }
-                match &shape.left_out {
-                    LeftOut::Nothing => {}
-                    LeftOut::Since(column, since) => {
-                        parameters.push(since.to_string());
-                        conditions.push(format!(
-                            "coalesce(x.{} < {}, true)",
-                            super::columns::quoted(column),
-                            placeholder(parameters.len(), &since.to_string())
-                        ));
-                    }
-                    LeftOut::Keys(keys) => {
-                        parameters.push(format!("{{{}}}", keys.join(",")));
-                        conditions.push(plan.not_among(parameters.len()));
-                    }
-                }
-                let leaves = relations::leaves(self.main()?, &relation).await?;
-                let total = relations::estimate(self.main()?, &relation).await?;
-                let leaves = leaves.iter().map(|(leaf, blocks)| (leaf.sql(), *blocks)).collect();
-                let source = table_source(&relation.sql(), None, &conditions);
-                Ok(Work { plan, leaves, conditions, parameters, source, total })
-            }
-            Target::Query(statement) => {
-                self.path("default").await?;
-                let columns = self.types_of(statement).await?;
-                let plan = Plan::new(columns, &[], how, false);
-                let source = query_source(statement, plan.columns());
-                Ok(Work {
-                    plan,
-                    leaves: Vec::new(),
-                    conditions: Vec::new(),
-                    parameters: statement.values.clone(),
-                    source,
-                    total: None,
-                })
-            }
-        }
-    }
-
     /// For queries of the playbook, names are looked up as for its user; for all else, none are.
-    async fn path(&mut self, path: &str) -> Result<(), Fault> {
+    pub(super) async fn path(&mut self, path: &str) -> Result<(), Fault> {
         let set = if path == "default" {
             "reset search_path".to_owned()
         } else {
@@ -215,113 +154,21 @@ impl PostgresSession {
         };
         self.main()?.run(&set).await
     }
-
-    async fn prepared(&mut self, statement: &Statement) -> Result<Vec<(String, PgTypeInfo)>, Trouble> {
-        let prepared = self
-            .main()?
-            .inner()
-            .prepare(AssertSqlSafe(statement.sql.as_str()).into_sql_str())
-            .await
-            .map_err(|error| trouble(&error))?;
-        Ok(prepared
-            .columns()
-            .iter()
-            .map(|column| (column.name().to_owned(), column.type_info().clone()))
-            .collect())
-    }
-
-    async fn types_of(&mut self, statement: &Statement) -> Result<Vec<Column>, Trouble> {
-        let mut types = Vec::new();
-        for (name, kind) in self.prepared(statement).await? {
-            let oid = kind.oid().map_or(0, |oid| oid.0);
-            // Two columns of one name are kept apart.
-            let mut unique = name.clone();
-            let mut n = 1;
-            while types.iter().any(|(other, _)| *other == unique) {
-                n += 1;
-                unique = format!("{name} ({n})");
-            }
-            types.push((unique, oid));
-        }
-        let encoding = self.encoding.clone();
-        Ok(relations::describe_types(self.main()?, &types, &encoding).await?)
-    }
-
-    /// Makes sure that the hash functions are those that are known.
-    async fn probe(&mut self) -> Result<(), Fault> {
-        if self.probed {
-            return Ok(());
-        }
-        let version = self.version;
-        if !(130_000..190_000).contains(&version) {
-            tracing::warn!(version, "this version of PostgreSQL was not tried with firedrill");
-        }
-        let got = self.main()?.value(PROBE, &[]).await?.unwrap_or_default();
-        if got != PROBED {
-            return Err(Fault::new(
-                FaultClass::Permanent,
-                format!(
-                    "the hash functions of this PostgreSQL ({version}) give other results than those of versions 13 to 18 on \
-                     little-endian machines, so its fingerprints could not be compared ({got})"
-                ),
-            ));
-        }
-        self.probed = true;
-        Ok(())
-    }
 }
 
-/// Each function that a fingerprint uses, on constants.
-const PROBE: &str = "select pg_catalog.concat_ws(' ', \
-    pg_catalog.hashtextextended('firedrill' collate \"C\", 1), \
-    pg_catalog.hashtextextended('' collate \"C\", -7), \
-    pg_catalog.hashint4extended(-3, 81985529216486895), \
-    pg_catalog.uuid_hash_extended('0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0', 5), \
-    pg_catalog.hash_array_extended(array[pg_catalog.numeric_send(-1234567.8900), pg_catalog.float8send('-0'), \
-      pg_catalog.timestamptz_send('2026-11-23 09:00:00.000001+00'), null, pg_catalog.interval_send('1 mon 2 days 3.5 sec')], 11), \
-    pg_catalog.hashtextextended(('{\"b\": [1.50, null, \"\\u00e9\"], \"a\": {}}'::jsonb)::text collate \"C\", 3), \
-    pg_catalog.hashtextextended((array[1.5, 'NaN', -0.0, 1e-7]::float8[])::text collate \"C\", 3), \
-    pg_catalog.hashtextextended((array[['a b', null], ['', '\"']])::text collate \"C\", 3))";
-/// What PostgreSQL 13 to 18 answer.
-const PROBED: &str = "8953529656456087850 7897695672827216937 8815019864224765693 -2019273770366422841 \
-    2617586450415637884 -4092140575464062744 -4248109637517593960 6355788099181577841";
-
-/// What a reading statement needs.
-struct Work {
-    plan: Plan,
-    leaves: Vec<(String, u64)>,
-    conditions: Vec<String>,
-    parameters: Vec<String>,
-    source: String,
-    total: Option<u64>,
-}
-
-impl Work {
-    fn parameters(&self) -> Vec<&str> {
-        self.parameters.iter().map(String::as_str).collect()
-    }
-}
-
-/// Whether the user could write, and whether queries can run as someone who can't.
-async fn role(ask: &mut PostgresAsk, version: u32) -> Result<Role, Fault> {
-    let writer = ask
+/// The position in the log: where the snapshot is, or a little after it.
+async fn position(ask: &mut PostgresAsk) -> Option<String> {
+    // Inside a savepoint: managed and foreign servers may refuse, and nothing depends on it.
+    ask.run("savepoint position").await.ok()?;
+    let told = ask
         .value(
-            "select (r.rolsuper or pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') or exists ( \
-               select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
-               where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' \
-               and pg_catalog.has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')))::text \
-             from pg_catalog.pg_roles r where r.rolname = current_user",
+            "select case when pg_catalog.pg_is_in_recovery() then 'replayed LSN ' || pg_catalog.pg_last_wal_replay_lsn()::text \
+             else 'LSN ' || pg_catalog.pg_current_wal_lsn()::text end",
             &[],
         )
-        .await?;
-    if writer.as_deref() == Some("false") {
-        return Ok(Role::Reader);
-    }
-    if version < 140_000 {
-        return Ok(Role::Writer);
-    }
-    let member = ask.value("select pg_catalog.pg_has_role('pg_read_all_data', 'MEMBER')::text", &[]).await?;
-    Ok(if member.as_deref() == Some("true") { Role::ReadAll } else { Role::Writer })
+        .await;
+    let ended = ask.run("rollback to savepoint position").await;
+    told.ok().flatten().filter(|_| ended.is_ok()).map(|lsn| format!("{lsn} or a little before"))
 }
 
 #[async_trait]
@@ -330,8 +177,24 @@ impl Session for PostgresSession {
         placeholder
     }
 
-    async fn integrity(&mut self) -> Result<Integrity, Trouble> {
-        Err(Fault::new(FaultClass::Permanent, "not yet").into())
+    async fn integrity(&mut self, seen: Seen<'_>) -> Result<Integrity, Trouble> {
+        // In a session of its own: amcheck may have to be created, in a transaction that is rolled back.
+        let mut ask = work::log_in(&self.login, PATIENCE, &self.processes).await?;
+        let found = catalog::integrity(&mut ask, ServerEngine::Postgres, self.scratch, seen).await?;
+        ask.close().await;
+        Ok(found.into())
+    }
+
+    async fn schema(&mut self, grants: bool, exclude: &[String]) -> Result<SchemaSnapshot, Trouble> {
+        Ok(catalog::snapshot(self.main()?, ServerEngine::Postgres, grants, exclude).await?)
+    }
+
+    async fn sequences(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        Ok(catalog::sequences(self.main()?, ServerEngine::Postgres, seen).await?)
+    }
+
+    async fn references(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        Ok(catalog::references(self.main()?, ServerEngine::Postgres, false, seen).await?)
     }
 
     async fn tables(&mut self) -> Result<Vec<Table>, Trouble> {
@@ -448,6 +311,27 @@ impl Session for PostgresSession {
         Ok(found.collect())
     }
 
+    async fn places(
+        &mut self,
+        target: &Target,
+        how: How,
+        keys: &[Vec<i128>],
+    ) -> Result<Vec<Option<Element>>, Trouble> {
+        let work = self.work(target, how).await?;
+        let rows = self.main()?.rows(&work.plan.places(keys), &[]).await?;
+        let mut places = vec![None; keys.len()];
+        for row in rows {
+            let mut numbers = row.into_iter().map(|text| text.and_then(|text| text.parse::<u32>().ok()));
+            let mut next = || numbers.next().flatten();
+            if let (Some(n), Some(bucket), Some(r)) = (next(), next(), next())
+                && let Some(place) = places.get_mut(n as usize)
+            {
+                *place = Some(Element { bucket, r });
+            }
+        }
+        Ok(places)
+    }
+
     async fn marks(&mut self, target: &Target, how: How, buckets: &[u32]) -> Result<Vec<Mark>, Trouble> {
         let work = self.work(target, how).await?;
         let sql = work.plan.marks(&work.source, buckets, MARKS + 1);
@@ -509,21 +393,26 @@ impl Session for PostgresSession {
     }
 
     async fn position(&mut self) -> Result<Option<String>, Trouble> {
-        let position = self
-            .main()?
-            .value(
-                "select case when pg_catalog.pg_is_in_recovery() then 'replayed ' || pg_catalog.pg_last_wal_replay_lsn()::text \
-                 else 'LSN ' || pg_catalog.pg_current_wal_lsn()::text end",
-                &[],
-            )
-            .await;
-        // Managed and foreign servers may not tell: nothing depends on it.
-        Ok(position.unwrap_or(None))
+        Ok(self.position.clone())
+    }
+
+    async fn uncovered(&mut self) -> Result<Vec<String>, Trouble> {
+        Ok(relations::uncovered(self.main()?).await?)
+    }
+
+    fn watch(&self) -> Option<Watch> {
+        let processes = self.processes.clone();
+        Some(Box::new(move || {
+            let processes = processes.clone();
+            Box::pin(async move { processes.doing().await })
+        }))
     }
 
     fn remarks(&self) -> Vec<String> {
         match self.role {
             Role::Reader | Role::ReadAll => Vec::new(),
+            // Who restored a database owns it.
+            Role::Writer if self.scratch => Vec::new(),
             Role::Writer => vec![format!(
                 "looked at as {}, who could write; the session is read-only, but give a user who can only read",
                 self.login.user
@@ -532,37 +421,7 @@ impl Session for PostgresSession {
     }
 
     async fn answer(&mut self, statement: &Statement, enough: u64) -> Result<Answer, Trouble> {
-        self.path("default").await?;
-        if self.role == Role::ReadAll {
-            self.main()?.run("set local role pg_read_all_data").await?;
-        }
-        let types = self.prepared(statement).await?;
-        let names: Vec<String> = (1..=types.len()).map(|n| format!("c{n}")).collect();
-        let list: Vec<String> = names.iter().map(|name| format!("q.{name}::text")).collect();
-        let sql = match names.is_empty() {
-            true => format!("select from ({}\n) q", statement.sql),
-            false => format!("select {} from ({}\n) q({})", list.join(", "), statement.sql, names.join(", ")),
-        };
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-        for value in &statement.values {
-            query = query.bind(value.as_str());
-        }
-        let mut answer = Answer { rows: 0, more: false, first: Vec::new() };
-        let mut rows = query.fetch(self.main()?.inner());
-        while let Some(row) = rows.try_next().await.map_err(|error| trouble(&error))? {
-            if answer.rows == enough {
-                answer.more = true;
-                break;
-            }
-            answer.rows += 1;
-            if answer.rows == 1 {
-                for (column, (_, kind)) in types.iter().enumerate() {
-                    let text: Option<String> = row.try_get(column).map_err(|error| trouble(&error))?;
-                    answer.first.push(value(text, kind));
-                }
-            }
-        }
-        Ok(answer)
+        self.ask_query(statement, enough).await
     }
 
     async fn close(self: Box<Self>) {
@@ -572,25 +431,4 @@ impl Session for PostgresSession {
             ask.close().await;
         }
     }
-}
-
-/// A value by its type.
-fn value(text: Option<String>, kind: &PgTypeInfo) -> Value {
-    let Some(text) = text else { return Value::Null };
-    let mut kind = kind.clone();
-    while let PgTypeKind::Domain(base) = kind.kind() {
-        kind = base.clone();
-    }
-    match sqlx::TypeInfo::name(&kind) {
-        "INT2" | "INT4" | "INT8" | "OID" => text.parse().map_or(Value::Text(text), Value::Integer),
-        "BOOL" => Value::Integer(i64::from(text == "true")),
-        "FLOAT4" | "FLOAT8" => text.parse().map_or(Value::Text(text), Value::Real),
-        "NUMERIC" => Value::Decimal(text),
-        "BYTEA" => Value::Blob(text.strip_prefix("\\x").map(hex).unwrap_or_default()),
-        _ => Value::Text(text),
-    }
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2).filter_map(|at| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()).collect()
 }

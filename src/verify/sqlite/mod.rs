@@ -244,7 +244,7 @@ impl Session for SqliteSession {
         |number, _| format!("?{number}")
     }
 
-    async fn integrity(&mut self) -> Result<Integrity, Trouble> {
+    async fn integrity(&mut self, _: Seen<'_>) -> Result<Integrity, Trouble> {
         let mut found = Integrity::default();
         let tables = self.tables().await?;
         if !tables.iter().any(|table| table.kind != super::sql::TableKind::View) {

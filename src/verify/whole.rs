@@ -1,0 +1,149 @@
+//! Checks of a database as a whole: storage, schema, sequences, references.
+
+use super::{
+    SchemaSnapshot,
+    catalog::{self, Findings},
+    logins,
+    sql::{Session, Trouble, outcome},
+    tables::ticker,
+    words::counted,
+};
+use crate::{
+    drill::{CheckOutcome, Fault, FaultClass},
+    playbook::{FingerprintExpect, Roles, SchemaCheck, ServerEngine, Source},
+    ports::CheckRequest,
+};
+
+/// Lines of a schema's differences that are shown.
+const SHOWN: usize = 50;
+
+fn seen<'a>(ask: &'a CheckRequest<'_>, what: &'a str) -> impl Fn(u64, Option<u64>) + Send + Sync + 'a {
+    let tick = ticker(ask.progress, ask.step, &ask.check.name);
+    move |done, total| tick(what, done, total)
+}
+
+/// The engine's own check of its storage.
+pub(super) async fn integrity(
+    session: &mut dyn Session,
+    ask: &CheckRequest<'_>,
+) -> Result<CheckOutcome, Trouble> {
+    let found = session.integrity(&seen(ask, "integrity")).await?;
+    let actual = match found.problems.len() {
+        0 => format!("sound: {}", found.looked_at),
+        problems => counted(problems as u64, "problem"),
+    };
+    Ok(CheckOutcome {
+        details: found.problems.iter().chain(&found.notes).cloned().collect(),
+        ..outcome(found.problems.is_empty(), "no problem in storage, indexes or references", actual)
+    })
+}
+
+/// Sequences ahead of their columns.
+pub(super) async fn sequences(
+    session: &mut dyn Session,
+    ask: &CheckRequest<'_>,
+) -> Result<CheckOutcome, Trouble> {
+    let found = session.sequences(&seen(ask, "sequences")).await?;
+    Ok(of_findings(found, "every sequence is beyond the largest value in its column", "sequence"))
+}
+
+/// Foreign keys that find their rows.
+pub(super) async fn references(
+    session: &mut dyn Session,
+    ask: &CheckRequest<'_>,
+) -> Result<CheckOutcome, Trouble> {
+    let found = session.references(&seen(ask, "references")).await?;
+    Ok(of_findings(found, "every foreign key finds its row", "foreign key"))
+}
+
+fn of_findings(found: Findings, expected: &str, thing: &str) -> CheckOutcome {
+    let mut details = found.problems;
+    if found.looked_at == 0 {
+        details
+            .push(format!("there is no {thing} in this database: nothing was proven, leave the check out"));
+    }
+    let passed = details.is_empty();
+    let actual = match (passed, details.len()) {
+        (true, _) => format!("sound: {}", found.words),
+        (false, problems) => counted(problems as u64, "problem"),
+    };
+    details.extend(found.notes);
+    CheckOutcome { details, ..outcome(passed, expected, actual) }
+}
+
+/// Whether owners and grants belong to the schema that is compared: not where the restore leaves them out.
+pub(super) fn with_grants(source: Option<&Source>, engine: Option<ServerEngine>) -> bool {
+    match source {
+        Some(Source::Dump(dump)) => dump.engine == ServerEngine::Postgres && dump.roles != Roles::Skip,
+        _ => engine != Some(ServerEngine::Mysql),
+    }
+}
+
+/// The schema against the source's.
+pub(super) async fn schema(
+    session: &mut dyn Session,
+    ask: &CheckRequest<'_>,
+    check: &SchemaCheck,
+) -> Result<CheckOutcome, Trouble> {
+    let grants = with_grants(ask.source, logins::engine(ask.subject));
+    let here = session.schema(grants, &check.exclude).await?;
+    let digest = catalog::digest(&here);
+    let objects = counted(here.objects.len() as u64, "object");
+    let mut notes = Vec::new();
+    if !grants {
+        notes.push("owners and grants are not compared: the restore leaves them out".to_owned());
+    }
+    let (expected, differences) = match &check.expect {
+        FingerprintExpect::Baseline => {
+            let was = baseline(ask)?;
+            let all = counted(was.objects.len() as u64, "object");
+            let taken = ask.baseline.map(|baseline| baseline.taken.human()).unwrap_or_default();
+            (format!("the schema of the baseline of {taken}: {all}"), catalog::compare(was, &here))
+        }
+        FingerprintExpect::Source => {
+            let mut live = super::source::open(ask).await?;
+            let was = live.schema(grants, &check.exclude).await?;
+            live.close().await;
+            let all = counted(was.objects.len() as u64, "object");
+            (format!("the schema of the source as it is now: {all}"), catalog::compare(&was, &here))
+        }
+        FingerprintExpect::Digest(wanted) => {
+            let differences = match wanted.eq_ignore_ascii_case(&digest) {
+                true => Vec::new(),
+                false => {
+                    vec![format!("the digest is {digest}; what differs can be told from a baseline only")]
+                }
+            };
+            (format!("digest {wanted}"), differences)
+        }
+    };
+    let mut details = differences;
+    if here.objects.is_empty() {
+        details.push("the database holds no objects: nothing was proven".to_owned());
+    }
+    let passed = details.is_empty();
+    let actual = match passed {
+        true => format!("equal: {objects}"),
+        false => format!("{} in {objects}", counted(details.len() as u64, "difference")),
+    };
+    let more = details.len().saturating_sub(SHOWN);
+    details.truncate(SHOWN);
+    if more > 0 {
+        details.push(format!("and {}", counted(more as u64, "more difference")));
+    }
+    details.extend(notes);
+    let digests = [("schema".to_owned(), digest)].into_iter().collect();
+    Ok(CheckOutcome { details, digests, ..outcome(passed, expected, actual) })
+}
+
+fn baseline<'a>(ask: &CheckRequest<'a>) -> Result<&'a SchemaSnapshot, Fault> {
+    super::tables::baseline_for(ask)?.schema.as_ref().ok_or_else(|| {
+        Fault::new(
+            FaultClass::Permanent,
+            format!(
+                "the baseline of `{}` holds no schema: take it anew with `firedrill baseline`",
+                ask.check.name
+            ),
+        )
+    })
+}
