@@ -413,7 +413,7 @@ pub(super) async fn open_server(
     let reading = Reading { connections, scratch, snapshot: None };
     match login.engine {
         ServerEngine::Postgres => Ok(Box::new(PostgresSession::open(login, reading).await?)),
-        ServerEngine::Mysql => Ok(Box::new(MysqlSession::open(login, connections).await?)),
+        ServerEngine::Mysql => Ok(Box::new(MysqlSession::open(login, connections, scratch).await?)),
     }
 }
 

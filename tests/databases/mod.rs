@@ -1,3 +1,4 @@
 //! What needs a real database server.
 
 mod dumps;
+mod mysql;

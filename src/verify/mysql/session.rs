@@ -12,11 +12,13 @@ use super::{
 };
 use crate::{
     drill::{Fault, FaultClass},
+    playbook::ServerEngine,
     server::{Ask, Login, mysql::MysqlAsk},
     time::{Period, Timestamp},
     verify::{
-        TableFingerprint,
+        SchemaSnapshot, TableFingerprint,
         answer::Answer,
+        catalog::{self, Findings},
         cells::Element,
         fingerprint::{Head, Key, RowBytes},
         sql::{
@@ -67,8 +69,13 @@ impl Drop for MysqlSession {
 }
 
 impl MysqlSession {
-    /// Logs in. More than one connection: for a database that nobody else uses, see [`work::spread`].
-    pub(in crate::verify) async fn open(login: &Login, connections: usize) -> Result<Self, Trouble> {
+    /// Logs in. `scratch`: on a database that is firedrill's own, several connections read. Elsewhere one does, as several would see
+    /// one moment only if writers were held up.
+    pub(in crate::verify) async fn open(
+        login: &Login,
+        connections: usize,
+        scratch: bool,
+    ) -> Result<Self, Trouble> {
         let threads = Threads::new(login);
         let (mut ask, server) = work::open(login, PATIENCE, &threads).await?;
         let position = work::position(&mut ask, &server).await;
@@ -80,7 +87,7 @@ impl MysqlSession {
             login: login.clone(),
             threads,
             connections: vec![ask],
-            wanted: connections.max(1),
+            wanted: if scratch { connections.max(1) } else { 1 },
             server,
             relations,
             described: BTreeMap::new(),
@@ -272,8 +279,24 @@ impl Session for MysqlSession {
         placeholder
     }
 
-    async fn integrity(&mut self) -> Result<Integrity, Trouble> {
-        Err(Fault::new(FaultClass::Permanent, "not yet").into())
+    async fn integrity(&mut self, seen: Seen<'_>) -> Result<Integrity, Trouble> {
+        // In a session of its own: CHECK TABLE ends a transaction.
+        let mut ask = work::log_in(&self.login, PATIENCE, &self.threads).await?.0;
+        let found = catalog::integrity(&mut ask, ServerEngine::Mysql, false, seen).await?;
+        ask.close().await;
+        Ok(found.into())
+    }
+
+    async fn schema(&mut self, grants: bool, exclude: &[String]) -> Result<SchemaSnapshot, Trouble> {
+        Ok(catalog::snapshot(self.main()?, ServerEngine::Mysql, grants, exclude).await?)
+    }
+
+    async fn sequences(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        Ok(catalog::sequences(self.main()?, ServerEngine::Mysql, seen).await?)
+    }
+
+    async fn references(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        Ok(catalog::references(self.main()?, ServerEngine::Mysql, false, seen).await?)
     }
 
     async fn tables(&mut self) -> Result<Vec<Table>, Trouble> {

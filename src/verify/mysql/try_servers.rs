@@ -29,7 +29,7 @@ async fn all() {
     let how = How { strong: std::env::var("STRONG").is_ok(), buckets: 1024 };
     for (name, port) in SERVERS {
         for n in [1usize, 3] {
-            let mut s = MysqlSession::open(&login(port, "fd", "ty"), n).await.expect("open");
+            let mut s = MysqlSession::open(&login(port, "fd", "ty"), n, true).await.expect("open");
             println!("== {name} {n} position {:?} remarks {:?}", s.position().await, s.remarks());
             for table in s.tables().await.unwrap() {
                 if table.kind != TableKind::Ordinary {
@@ -69,8 +69,8 @@ async fn all() {
 async fn locate() {
     let how = How { strong: false, buckets: 1024 };
     for (name, port) in SERVERS {
-        let mut s = MysqlSession::open(&login(port, "fd", "ty"), 2).await.expect("open");
-        let mut w = MysqlSession::open(&login(port, "fd", "ty"), 1).await.expect("open");
+        let mut s = MysqlSession::open(&login(port, "fd", "ty"), 2, true).await.expect("open");
+        let mut w = MysqlSession::open(&login(port, "fd", "ty"), 1, true).await.expect("open");
         for (table, change, undo) in [
             (
                 "big",
@@ -98,7 +98,7 @@ async fn locate() {
             let was = s.fingerprint(&target, how, &|_, _| {}).await.unwrap();
             w.raw("rollback").await;
             w.raw(change).await;
-            let mut s2 = MysqlSession::open(&login(port, "fd", "ty"), 2).await.expect("open");
+            let mut s2 = MysqlSession::open(&login(port, "fd", "ty"), 2, true).await.expect("open");
             let is = s2.fingerprint(&target, how, &|_, _| {}).await.unwrap();
             let rests = Cells::decode(&was.buckets)
                 .unwrap()
@@ -117,7 +117,7 @@ async fn locate() {
 
             drop(s2);
             w.raw(undo).await;
-            let mut s2 = MysqlSession::open(&login(port, "fd", "ty"), 2).await.expect("open");
+            let mut s2 = MysqlSession::open(&login(port, "fd", "ty"), 2, true).await.expect("open");
             let again = s2.fingerprint(&target, how, &|_, _| {}).await.unwrap();
             assert_eq!(again, was);
         }
@@ -127,7 +127,7 @@ async fn locate() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers() {
     for (name, port) in SERVERS {
-        let mut s = MysqlSession::open(&login(port, "ro", "ty"), 2).await.expect("open");
+        let mut s = MysqlSession::open(&login(port, "ro", "ty"), 2, true).await.expect("open");
         println!("== {name} {:?}", s.remarks());
         for (sql, values) in [
             ("select * from t where id = 2", vec![]),
@@ -178,7 +178,7 @@ async fn wide() {
         for table in tables.split(' ') {
             for n in connections.split(' ') {
                 for _ in 0..3 {
-                    let mut s = MysqlSession::open(&login(port, "fd", "bench"), n.parse().unwrap())
+                    let mut s = MysqlSession::open(&login(port, "fd", "bench"), n.parse().unwrap(), true)
                         .await
                         .expect("open");
                     let t = s.tables().await.unwrap().into_iter().find(|t| t.name == table).unwrap();

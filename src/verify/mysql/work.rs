@@ -71,8 +71,19 @@ impl Threads {
     }
 }
 
-/// Logs in and pins the settings.
+/// Logs in, pins the settings, and begins.
 pub(super) async fn open(
+    login: &Login,
+    patience: Period,
+    threads: &Threads,
+) -> Result<(MysqlAsk, Server), Fault> {
+    let (mut ask, server) = log_in(login, patience, threads).await?;
+    begin(&mut ask).await?;
+    Ok((ask, server))
+}
+
+/// Logs in and pins the settings.
+pub(super) async fn log_in(
     login: &Login,
     patience: Period,
     threads: &Threads,
@@ -103,7 +114,6 @@ pub(super) async fn open(
         ));
     }
     pin(&mut ask, server.mariadb).await?;
-    begin(&mut ask).await?;
     Ok((ask, server))
 }
 
