@@ -29,7 +29,7 @@ pub use drill::{Drill, Place};
 use crate::servers::{Kind, Server};
 use firedrill::{
     playbook::{ServerEngine, Tls},
-    server::{Ask, Login, Secret, mysql, postgres},
+    server::{self, Ask, Login, Secret, postgres},
     time::Period,
 };
 
@@ -58,7 +58,9 @@ pub async fn ask(server: &Server, engine: ServerEngine, database: &str) -> Box<d
     let patience = Period::from_secs(20);
     match engine {
         ServerEngine::Postgres => Box::new(postgres::connect(&login, patience).await.expect("a connection")),
-        ServerEngine::Mysql => Box::new(mysql::connect(&login, patience).await.expect("a connection")),
+        ServerEngine::Mysql => {
+            Box::new(server::mysql::connect(&login, patience).await.expect("a connection"))
+        }
     }
 }
 

@@ -120,7 +120,7 @@ impl Drill {
     }
 
     /// As a superuser of the scratch server, who can give tables to others.
-    pub fn as_superuser(mut self) -> Self {
+    pub fn by_superuser(mut self) -> Self {
         let scratch = self.servers.scratch;
         let file = self.firedrill.write("scratch-password", scratch.password());
         self.config = format!(

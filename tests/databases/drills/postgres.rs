@@ -19,7 +19,7 @@ fn a_dump_is_proven_and_a_damaged_one_is_not() {
     let source = servers.source;
     let drill = Drill::new(servers, &shop(source, unit()), &CHECKS)
         .with(&["roles: create", "jobs: 2"])
-        .as_superuser();
+        .by_superuser();
     // Dump and baseline are of one snapshot, whatever happens meanwhile.
     let snapshot = Snapshot::of(source, &drill.database);
     let (path, _) = drill.dump(&["--snapshot", &snapshot.id]);

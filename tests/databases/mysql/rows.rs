@@ -112,7 +112,7 @@ async fn rows_that_differ_are_named_however_a_table_is_cut() {
         let looking = Looking::new(server, &[ALL]);
         let baselines = looking.baselines(&database).await;
         let unchanged = looking.made(0, &database, Some(&baselines[0])).await;
-        assert_eq!(said(&unchanged).0, true, "{unchanged:?}");
+        assert!(said(&unchanged).0, "{unchanged:?}");
         assert_eq!(unchanged.rows, Some(700_000));
         server.sql(&database, CHANGES);
         let outcome = looking.made(0, &database, Some(&baselines[0])).await;
