@@ -3,7 +3,7 @@
 
 do $$ declare name text; begin
   foreach name in array array['rich_owner', 'rich_reader', 'rich_writer'] loop
-    if not exists (select from pg_roles where rolname = name) then execute format('create role %I', name); end if;
+    begin execute format('create role %I', name); exception when duplicate_object or unique_violation then null; end;
   end loop;
 end $$;
 

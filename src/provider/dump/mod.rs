@@ -16,11 +16,13 @@ mod feed;
 mod files;
 mod format;
 mod marker;
+mod mysql;
 mod postgres;
 mod servers;
 mod sql;
 mod tools;
 mod words;
+mod work;
 
 use super::{
     backup_file::{self, Wanted},
@@ -130,14 +132,18 @@ impl Dumps {
             (_, None) => found.facts.push("it does not tell who it is".to_owned()),
         }
         if let Some(live) = &source.live {
-            let login = Login::of(&live.server, self.engine, &live.database, ask.folder)?;
-            match servers::same(server.as_mut(), &login, SHORT_PATIENCE).await {
+            let place = live.server.address(self.engine);
+            // Where baselines come as files, this machine may know neither its password nor a way to it.
+            let is_same = match Login::of(&live.server, self.engine, &live.database, ask.folder) {
+                Ok(login) => servers::same(server.as_mut(), &login, SHORT_PATIENCE).await,
+                Err(fault) => Err(fault),
+            };
+            match is_same {
                 Ok(true) => found.refusals.push(format!(
-                    "the scratch server {} and the live one, {}, are the same server: nothing is made or removed next to live data",
+                    "the scratch server {} and the live one, {place}, are the same server: nothing is made or removed next to live data",
                     target.login.place(),
-                    login.place()
                 )),
-                Ok(false) => found.facts.push(format!("the live server {} is another one", login.place())),
+                Ok(false) => found.facts.push(format!("the live server {place} is another one")),
                 Err(fault) => found.facts.push(format!(
                     "the live server can't be asked who it is, so only its address tells it apart: {fault}"
                 )),
@@ -157,7 +163,15 @@ impl Dumps {
                 }
                 Ok(())
             }
-            ServerEngine::Mysql => Err(refused("this build of firedrill can't restore dumps of MySQL")),
+            ServerEngine::Mysql => {
+                let (servers, runner) = (&self.servers, &self.runner);
+                mysql::preflight::look(servers, runner, source, target, server.as_mut(), newest, found)
+                    .await?;
+                for name in mysql::databases::list(server.as_mut(), &[&link.name]).await? {
+                    found.refusals.push(format!("the database {name} is there already"));
+                }
+                Ok(())
+            }
         }
     }
 
@@ -166,7 +180,7 @@ impl Dumps {
         params.extend(more);
         let most = match self.engine {
             ServerEngine::Postgres => postgres::claims::MOST,
-            ServerEngine::Mysql => 64,
+            ServerEngine::Mysql => mysql::claims::MOST,
         };
         let mut name = marker::database_name(ask.run, ask.step, ask.attempt, most);
         if kind == ROLES {
@@ -183,7 +197,7 @@ impl Dumps {
             let mut server = target.connect().await?;
             match self.engine {
                 ServerEngine::Postgres => postgres::claims::observe(&target, server.as_mut(), &claims).await,
-                ServerEngine::Mysql => Err(refused("this build of firedrill can't restore dumps of MySQL")),
+                ServerEngine::Mysql => mysql::claims::observe(&target, server.as_mut(), &claims).await,
             }
         };
         look.await.unwrap_or_else(|fault| {
@@ -249,7 +263,9 @@ impl Provider for Dumps {
             ServerEngine::Postgres => {
                 Box::pin(postgres::claims::acquire(&self.servers, &self.runner, source, ask)).await
             }
-            ServerEngine::Mysql => Err(refused("this build of firedrill can't restore dumps of MySQL")),
+            ServerEngine::Mysql => {
+                Box::pin(mysql::claims::acquire(&self.servers, &self.runner, source, ask)).await
+            }
         }
     }
 
@@ -270,7 +286,7 @@ impl Provider for Dumps {
         self.is_mine(claim)?;
         match self.engine {
             ServerEngine::Postgres => postgres::claims::release(&self.servers, claim).await,
-            ServerEngine::Mysql => Err(refused("this build of firedrill can't restore dumps of MySQL")),
+            ServerEngine::Mysql => mysql::claims::release(&self.servers, claim).await,
         }
     }
 
@@ -288,7 +304,7 @@ impl Provider for Dumps {
                 markers.extend(roles.into_values());
                 markers
             }
-            ServerEngine::Mysql => Vec::new(),
+            ServerEngine::Mysql => mysql::databases::owned(server.as_mut()).await?,
         };
         let mut found: Vec<Owned> = Vec::new();
         for claim in markers.into_iter().map(|marker| marker.firedrill) {

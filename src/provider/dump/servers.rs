@@ -8,7 +8,7 @@ use crate::{
     drill::{Claim, Fault, FaultClass, Outputs, Scope},
     playbook::{DumpSource, Password, Server, ServerAddress, ServerEngine, Tls},
     provider::scratch::refused,
-    server::{Ask, Login, postgres},
+    server::{Ask, Login, mysql, postgres},
     time::Period,
 };
 use std::path::{Path, PathBuf};
@@ -126,9 +126,7 @@ impl Target {
 pub(super) async fn connect(login: &Login, patience: Period) -> Result<Box<dyn Ask>, Fault> {
     match login.engine {
         ServerEngine::Postgres => Ok(Box::new(postgres::connect(login, patience).await?)),
-        ServerEngine::Mysql => {
-            Err(Fault::new(FaultClass::Refused, "this build of firedrill can't log in to MySQL"))
-        }
+        ServerEngine::Mysql => Ok(Box::new(mysql::connect(login, patience).await?)),
     }
 }
 

@@ -7,7 +7,8 @@
 //! Not guaranteed: what a trigger or function of the dump writes into its own messages without quotes.
 
 use crate::drill::{Fault, FaultClass};
-use std::sync::{Mutex, PoisonError};
+use regex::Regex;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// So many lines tell enough.
 const MOST_LINES: usize = 12;
@@ -65,6 +66,14 @@ const NAMES: [&str; 46] = [
     "archive",
 ];
 
+/// What follows a value to the end of the line, and is no part of it.
+static ENDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"['\x22] for key '[^']*'$|['\x22] for column [`'][^ ]*[`'] at row \d+$|['\x22] at (?:row|line) \d+$",
+    )
+    .ok()
+});
+
 /// Collects complaints as they come.
 #[derive(Default)]
 pub(super) struct Complaints(Mutex<Vec<String>>);
@@ -110,11 +119,18 @@ fn complaint(line: &str) -> Option<String> {
     ]) || line.starts_with("psql:")
         && ["ERROR:", "FATAL:", "error:"].iter().any(|word| line.contains(word))
         || begins(&["ERROR:", "FATAL:", "pg_restore: FATAL"]);
-    let mysql = begins(&["ERROR ", "mysql: [ERROR]", "mariadb: ", "mysql: unknown"]);
+    let mysql = begins(&["ERROR ", "mysql: [ERROR]", "mariadb: ", "mysql: unknown"]) || alters_data(line);
     if !postgres && !mysql {
         return None;
     }
     Some(crate::process::shorten(&without_values(&numbered(line)), LONGEST))
+}
+
+/// A warning of MySQL's that says that a value was changed to make it fit: out of range, truncated, incorrect, too long.
+fn alters_data(line: &str) -> bool {
+    ["1264", "1265", "1292", "1366", "1406"]
+        .iter()
+        .any(|code| line.strip_prefix("Warning (Code ").is_some_and(|rest| rest.starts_with(code)))
 }
 
 /// `psql` counts one line more than the dump has: the one that restricts it comes first.
@@ -144,21 +160,26 @@ fn without_values(line: &str) -> String {
             rest = after;
             continue;
         }
-        let end = after.find(quote);
         let word =
             before.trim_end().trim_end_matches([':', '(', ',']).rsplit([' ', '(']).next().unwrap_or_default();
         // `shop`.`orders` is a name of two parts.
         let is_name = NAMES.contains(&word.to_lowercase().as_str()) || kept && before == ".";
         kept = is_name;
-        let quoted = &after[..end.unwrap_or(after.len())];
         text.push_str(quote);
-        text.push_str(if is_name && end.is_some() { quoted } else { "…" });
-        match end {
+        match after.find(quote).filter(|_| is_name) {
             Some(end) => {
-                text.push_str(quote);
+                text.push_str(&after[..=end]);
                 rest = &after[end + 1..];
             }
-            None => rest = "",
+            None => {
+                // A value may hold quotes: it ends where what always follows it begins, or with the last quote.
+                text.push('…');
+                let end =
+                    ENDS.as_ref().and_then(|ends| ends.find_iter(after).last()).map(|tail| tail.start());
+                let end = end.or_else(|| after.rfind(quote)).unwrap_or(after.len());
+                text.push_str(after.get(end..=end).unwrap_or_default());
+                rest = after.get(end + 1..).unwrap_or_default();
+            }
         }
     }
     text.push_str(rest);
@@ -242,6 +263,10 @@ mod tests {
                 "pg_restore: error: could not execute query: ERROR:  extension \"postgis\" is not available",
             ),
             ("ERROR:  unterminated \"ada", "ERROR:  unterminated \"…"),
+            (
+                "Warning (Code 1265): Data truncated for column 'b' at row 1",
+                "Warning (Code 1265): Data truncated for column 'b' at row 1",
+            ),
         ] {
             assert_eq!(complaint(line).as_deref(), Some(kept));
         }
@@ -254,6 +279,7 @@ mod tests {
             "DETAIL:  Key (email)=(ada@example.org) already exists.",
             "CONTEXT:  COPY orders, line 3, column id: \"ada\"",
             "Command was: INSERT INTO t VALUES ('ada');",
+            "Warning (Code 1681): Integer display width is deprecated",
             "",
         ] {
             assert_eq!(complaint(line), None, "{line}");

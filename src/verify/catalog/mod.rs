@@ -23,11 +23,13 @@
 
 mod compare;
 mod mysql;
+mod names;
 mod normal;
 mod postgres;
 mod words;
 
-pub use compare::{OWNERS_AND_GRANTS, compare, digest, without};
+pub use compare::{compare, digest};
+pub use names::{OWNERS_AND_GRANTS, without};
 
 use super::{SchemaSnapshot, sql::Integrity};
 use crate::{drill::Fault, playbook::ServerEngine, server::Ask};
@@ -41,6 +43,8 @@ const OWN_TABLE: &str = "_firedrill";
 pub struct Findings {
     /// How many objects were looked at; where none, nothing was proven.
     pub looked_at: u64,
+    /// What one of them is, such as `foreign key`.
+    pub thing: &'static str,
     /// What was looked at, in words.
     pub words: String,
     /// What is wrong, the worst first; empty: nothing.

@@ -103,11 +103,6 @@ impl Plan {
         &self.key
     }
 
-    /// Every column.
-    pub(super) fn columns(&self) -> &[Column] {
-        &self.columns
-    }
-
     fn row_hash(&self) -> String {
         format!("sha2({}, 256)", joined(&self.columns))
     }

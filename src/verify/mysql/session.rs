@@ -81,7 +81,8 @@ impl MysqlSession {
         let position = work::position(&mut ask, &server).await;
         let grants = ask.rows("show grants", &[]).await.unwrap_or_default();
         let grants: Vec<String> = grants.into_iter().flatten().flatten().collect();
-        let writer = may_write(&grants, &server.database);
+        // Who restored a database owns it.
+        let writer = !scratch && may_write(&grants, &server.database);
         let relations = schema::relations(&mut ask).await?;
         Ok(Self {
             login: login.clone(),
@@ -252,6 +253,8 @@ fn finish(
     let digest = match sums.strong() {
         None => head.digest(rows, s1, s2),
         Some(strong) => {
+            // The plain sums too, by which buckets are compared.
+            let strong = format!("{strong}:{s1:032x}:{s2:032x}");
             let whole = BTreeMap::from([(0, (i64::try_from(rows).unwrap_or(i64::MAX), strong))]);
             head.strong_digest(rows, 1, &whole)
         }

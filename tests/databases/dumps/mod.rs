@@ -1,6 +1,7 @@
 //! Dumps restored on real servers: what comes of them, what a crash leaves, what is never touched.
 
 mod crashes;
+mod mysql;
 mod postgres;
 mod refusals;
 

@@ -2,9 +2,7 @@
 
 use super::{
     databases::{self, Found, LONGEST_NAME, Wanted},
-    plan,
-    restore::{self, Work},
-    roles,
+    plan, restore, roles,
 };
 use crate::{
     drill::{Claim, Fault, FaultClass, Hydration},
@@ -19,6 +17,7 @@ use crate::{
             format::Dump,
             marker::Marker,
             servers::{Servers, Target},
+            work::{Work, look},
         },
         scratch::refused,
     },
@@ -42,7 +41,7 @@ pub(in super::super) async fn acquire(
     let listed = Identity::listed(&ask.point.details);
     match ask.claim.link.kind.as_str() {
         ROLES => {
-            let dump = restore::look(backup).await?;
+            let dump = look(backup, source.engine).await?;
             let wanted = restore::named(&dump, source, backup, listed).await?.roles;
             roles::make(server.as_mut(), ask.claim, &wanted).await
         }
@@ -54,7 +53,7 @@ pub(in super::super) async fn acquire(
                 // Half of a restore is worth nothing, and can't be gone on with.
                 databases::remove(&target, server.as_mut(), ask.claim).await?;
             }
-            let dump = restore::look(backup).await?;
+            let dump = look(backup, source.engine).await?;
             if source.roles == Roles::Keep {
                 keepable(server.as_mut(), &dump, source, backup, listed).await?;
             }
@@ -76,16 +75,14 @@ pub(in super::super) async fn acquire(
             };
             let work = Work {
                 runner,
-                tools: servers.tools(source.engine).as_deref(),
+                tools: servers.tools(source.engine),
                 login: &target.login.on(&ask.claim.link.name),
                 source,
                 backup,
                 listed,
                 progress: &progress,
-            }
-            .restore(&dump)
-            .await;
-            let mut receipts = work?;
+            };
+            let mut receipts = restore::restore(&work, &dump).await?;
             receipts.extend(note);
             finish(&target, ask.claim, &receipts).await?;
             Ok(receipts)

@@ -13,6 +13,7 @@ use crate::{
             format::{Dump, Format},
             servers::{Servers, Target},
             tools::Tool,
+            work::look as look_into,
         },
     },
     server::Ask,
@@ -37,7 +38,7 @@ pub(in super::super) async fn look(
     rights(source, target, server, found).await?;
     let Some(newest) = newest else { return Ok(()) };
     let backup = Path::new(&newest.point.id);
-    let dump = restore::look(backup).await?;
+    let dump = look_into(backup, source.engine).await?;
     program(servers, runner, &dump, found).await;
     if let (Some(theirs), Some(ours)) = (dump.server().and_then(major), major(&version))
         && theirs > ours

@@ -1,30 +1,25 @@
 //! Restoring a dump into a database: by `pg_restore` for archives, by `psql` for plain SQL.
-//!
-//! The password goes to the programs in their environment, which their user and root alone can read: never among the
-//! arguments, and never on a disk.
 
 use super::plan::{self, Plan};
 use crate::{
     drill::{Fault, FaultClass},
-    playbook::{DumpSource, Extensions, Roles, ServerEngine, Tls},
+    playbook::{DumpSource, Extensions, Roles, Tls},
     ports::Receipts,
-    process::{Exit, Finished, Invocation, Runner, Secrets},
+    process::{Finished, Invocation, Runner, Secrets},
     provider::{
         backup_file::{Identity, Packing},
         disk::cant,
         dump::{
             archive::Toc,
-            feed::{DumpFeed, Fed},
-            files::identity,
-            format::{self, Dump, Format},
+            feed::{DumpFeed, look_through},
+            format::{Dump, Format},
             sql::{Found, Sieve, postgres::PostgresSieve},
             tools::Tool,
             words::Complaints,
+            work::{Work, system_authorities},
         },
-        human_bytes,
-        unpacked::{Unpacked, changed},
+        unpacked::Unpacked,
     },
-    server::Login,
 };
 use std::{
     ffi::OsString,
@@ -37,195 +32,119 @@ use std::{
 /// Tables restored at the same time where the playbook says nothing.
 const JOBS: u32 = 2;
 
-/// A restore to make.
-pub(in super::super) struct Work<'a> {
-    pub(in super::super) runner: &'a Runner,
-    /// The operator's folder of programs.
-    pub(in super::super) tools: Option<&'a Path>,
-    /// Into which database, as whom.
-    pub(in super::super) login: &'a Login,
-    pub(in super::super) source: &'a DumpSource,
-    pub(in super::super) backup: &'a Path,
-    /// What the backup was like when it was chosen.
-    pub(in super::super) listed: Option<Identity>,
-    /// How far it is: done, of, in what.
-    pub(in super::super) progress: &'a (dyn Fn(u64, u64, &'static str) + Send + Sync),
+/// Restores the dump. The receipts prove it.
+pub(in super::super) async fn restore(work: &Work<'_>, dump: &Dump) -> Result<Receipts, Fault> {
+    match (&dump.toc, dump.format) {
+        (_, Format::Plain) | (None, _) => plain(work, dump).await,
+        (Some(toc), format) => archive(work, toc, format, dump.packing).await,
+    }
 }
 
-impl Work<'_> {
-    /// Restores the dump. The receipts prove it.
-    pub(in super::super) async fn restore(&self, dump: &Dump) -> Result<Receipts, Fault> {
-        let took = match (&dump.toc, dump.format) {
-            (_, Format::Plain) | (None, _) => self.plain(dump).await?,
-            (Some(toc), format) => self.archive(toc, format, dump.packing).await?,
-        };
-        Ok(took)
+async fn archive(work: &Work<'_>, toc: &Toc, format: Format, packing: Packing) -> Result<Receipts, Fault> {
+    let tool = Tool::find(work.runner, work.tools.as_deref(), &["pg_restore"]).await?;
+    let plan = plan::plan(toc, work.source).map_err(|why| Fault::new(FaultClass::Permanent, why))?;
+    work.unchanged("since it was chosen")?;
+    let list = List::write(&work.login.database, &plan)?;
+    let mut invocation = invocation(work, &tool);
+    let mut args: Vec<OsString> =
+        ["--exit-on-error", "--no-password", "--verbose", "--no-tablespaces"].map(OsString::from).into();
+    args.push(format!("--dbname={}", work.login.database).into());
+    args.push(concat("--use-list=", &list.path));
+    if work.source.roles == Roles::Skip {
+        args.extend(["--no-owner".into(), "--no-acl".into()]);
     }
+    let piped = packing != Packing::Plain;
+    let jobs = work.source.jobs.unwrap_or(JOBS);
+    let parallel = !piped && jobs > 1 && matches!(format, Format::Custom | Format::Directory);
+    if parallel {
+        args.push(format!("--jobs={jobs}").into());
+    }
+    if !piped {
+        args.push(work.backup.into());
+    }
+    invocation.args = args;
 
-    // ------------------------------------------------------------ archives
-
-    async fn archive(&self, toc: &Toc, format: Format, packing: Packing) -> Result<Receipts, Fault> {
-        let tool = Tool::find(self.runner, self.tools, &["pg_restore"]).await?;
-        let plan = plan::plan(toc, self.source).map_err(|why| Fault::new(FaultClass::Permanent, why))?;
-        self.unchanged("since it was chosen")?;
-        let list = List::write(&self.login.database, &plan)?;
-        let mut invocation = self.invocation(&tool);
-        let mut args: Vec<OsString> =
-            ["--exit-on-error", "--no-password", "--verbose", "--no-tablespaces"].map(OsString::from).into();
-        args.push(format!("--dbname={}", self.login.database).into());
-        args.push(concat("--use-list=", &list.path));
-        if self.source.roles == Roles::Skip {
-            args.extend(["--no-owner".into(), "--no-acl".into()]);
-        }
-        let piped = packing != Packing::Plain;
-        let jobs = self.source.jobs.unwrap_or(JOBS);
-        let parallel = !piped && jobs > 1 && matches!(format, Format::Custom | Format::Directory);
-        if parallel {
-            args.push(format!("--jobs={jobs}").into());
-        }
-        if !piped {
-            args.push(self.backup.into());
-        }
-        invocation.args = args;
-
-        let complaints = Complaints::default();
-        let (done, total) = (AtomicU64::new(0), plan.ids.len() as u64);
-        let on_line = |line: &str| {
-            complaints.take(line);
-            let item = ["creating ", "processing data for table ", "executing "];
-            if line
-                .strip_prefix("pg_restore: ")
-                .is_some_and(|line| item.iter().any(|word| line.starts_with(word)))
-            {
-                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                if !piped {
-                    (self.progress)(done.min(total), total, "objects");
-                }
+    let complaints = Complaints::default();
+    let (done, total) = (AtomicU64::new(0), plan.ids.len() as u64);
+    let on_line = |line: &str| {
+        complaints.take(line);
+        let item = ["creating ", "processing data for table ", "executing "];
+        if line
+            .strip_prefix("pg_restore: ")
+            .is_some_and(|line| item.iter().any(|word| line.starts_with(word)))
+        {
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if !piped {
+                (work.progress)(done.min(total), total, "objects");
             }
-        };
-        let (finished, fed) = if piped {
-            let from = Unpacked::open(self.backup, self.listed).await?;
-            let bytes = |done, total| (self.progress)(done, total, "bytes");
-            let mut feed = DumpFeed::new(from, self.backup, None, Vec::new(), &bytes);
-            let finished = self.runner.run_fed(&invocation, &mut feed, Some(&on_line)).await?;
-            // A program that failed is told of before what it left unread.
-            self.ended("pg_restore", &finished, &complaints)?;
-            feed.drain().await?;
-            (Finished { fed: true, ..finished }, feed.fed())
-        } else {
-            (self.runner.run(&invocation, Some(&on_line)).await?, None)
-        };
-        self.ended("pg_restore", &finished, &complaints)?;
-        self.unchanged("while it was restored")?;
-        let how = if parallel { format!("{jobs} jobs") } else { "one job".to_owned() };
-        Ok(self.receipts(&tool, &finished, &plan.found, fed, &format!("{total} objects by {how}")))
-    }
-
-    // ------------------------------------------------------------ plain
-
-    async fn plain(&self, dump: &Dump) -> Result<Receipts, Fault> {
-        let tool = Tool::find(self.runner, self.tools, &["psql"]).await?;
-        can_restrict(self.runner, &tool).await?;
-        let from = Unpacked::open(self.backup, self.listed).await?;
-        let mut sieve = PostgresSieve::new(self.source.roles, self.source.extensions);
-        let mut invocation = self.invocation(&tool);
-        invocation.args = [
-            "--no-psqlrc",
-            "--quiet",
-            "--no-password",
-            "--set=ON_ERROR_STOP=1",
-            "--set=VERBOSITY=terse",
-            "--set=SHOW_CONTEXT=never",
-            "--output=/dev/null",
-            "--file=-",
-        ]
-        .map(OsString::from)
-        .into();
-        invocation.env.push(("PGDATABASE".into(), self.login.database.clone().into()));
-        let complaints = Complaints::default();
-        let on_line = |line: &str| complaints.take(line);
-        let bytes = |done, total| (self.progress)(done, total, "bytes");
-        // Nobody knows this word but psql and firedrill, so nothing in the dump ends the restriction.
-        let before = format!("\\restrict {}\n", restriction()?).into_bytes();
-        let mut feed = DumpFeed::new(from, self.backup, Some(&mut sieve), before, &bytes);
-        let finished = self.runner.run_fed(&invocation, &mut feed, Some(&on_line)).await?;
-        let fed = feed.fed();
-        self.ended("psql", &finished, &complaints)?;
-        let from = dump.program().map(|version| format!("SQL of pg_dump {version}"));
-        Ok(self.receipts(&tool, &finished, sieve.found(), fed, &from.unwrap_or_else(|| "SQL".to_owned())))
-    }
-
-    // ------------------------------------------------------------ both
-
-    fn invocation(&self, tool: &Tool) -> Invocation {
-        let mut invocation = Invocation::new(&tool.path, "/");
-        let login = self.login;
-        let mut env = |name: &str, value: OsString| invocation.env.push((name.into(), value));
-        env("LC_ALL", "C".into());
-        env("PGHOST", login.host.clone().into());
-        env("PGPORT", login.port.to_string().into());
-        env("PGUSER", login.user.clone().into());
-        env("PGSSLMODE", login.tls.word().into());
-        env("PGCONNECT_TIMEOUT", "15".into());
-        env("PGGSSENCMODE", "disable".into());
-        env("PGAPPNAME", "firedrill restore".into());
-        if let Some(ca) = login.ca.clone().or_else(|| system_authorities(login.tls)) {
-            env("PGSSLROOTCERT", ca.into());
         }
-        if let Some(password) = &login.password {
-            env("PGPASSWORD", password.reveal().into());
-            let mut secrets = Secrets::default();
-            secrets.add(password.reveal());
-            invocation.secrets = secrets;
-        }
-        invocation
-    }
+    };
+    let (finished, fed) = if piped {
+        let from = Unpacked::open(work.backup, work.listed).await?;
+        let bytes = |done, total| (work.progress)(done, total, "bytes");
+        let mut feed = DumpFeed::new(from, work.backup, None, Vec::new(), &bytes);
+        let finished = work.runner.run_fed(&invocation, &mut feed, Some(&on_line)).await?;
+        // A program that failed is told of before what it left unread.
+        work.ended("pg_restore", &finished, &complaints)?;
+        feed.drain().await?;
+        (Finished { fed: true, ..finished }, feed.fed())
+    } else {
+        (work.runner.run(&invocation, Some(&on_line)).await?, None)
+    };
+    work.ended("pg_restore", &finished, &complaints)?;
+    work.unchanged("while it was restored")?;
+    let how = if parallel { format!("{jobs} jobs") } else { "one job".to_owned() };
+    Ok(work.receipts(&tool, &finished, &plan.found, fed, &format!("{total} objects by {how}")))
+}
 
-    /// Whether the backup is what it was when it was chosen.
-    fn unchanged(&self, when: &str) -> Result<(), Fault> {
-        let unreadable = |error: std::io::Error| cant("look at the backup", self.backup, &error);
-        let meta = self.backup.metadata().map_err(unreadable)?;
-        let now = identity(self.backup, &meta).map_err(unreadable)?;
-        match self.listed {
-            Some(listed) if listed != now => Err(changed(self.backup, when)),
-            _ => Ok(()),
-        }
-    }
+async fn plain(work: &Work<'_>, dump: &Dump) -> Result<Receipts, Fault> {
+    let tool = Tool::find(work.runner, work.tools.as_deref(), &["psql"]).await?;
+    can_restrict(work.runner, &tool).await?;
+    let mut sieve = PostgresSieve::new(work.source.roles, work.source.extensions);
+    let mut invocation = invocation(work, &tool);
+    invocation.args = [
+        "--no-psqlrc",
+        "--quiet",
+        "--no-password",
+        "--set=ON_ERROR_STOP=1",
+        "--set=VERBOSITY=terse",
+        "--set=SHOW_CONTEXT=never",
+        "--output=/dev/null",
+        "--file=-",
+    ]
+    .map(OsString::from)
+    .into();
+    invocation.env.push(("PGDATABASE".into(), work.login.database.clone().into()));
+    // Nobody knows this word but psql and firedrill, so nothing in the dump ends the restriction.
+    let before = format!("\\restrict {}\n", restriction()?).into_bytes();
+    let (finished, fed) = work.pipe("psql", &invocation, &mut sieve, before).await?;
+    let from = dump.program().map(|version| format!("SQL of pg_dump {version}"));
+    Ok(work.receipts(&tool, &finished, sieve.found(), fed, &from.unwrap_or_else(|| "SQL".to_owned())))
+}
 
-    fn ended(&self, program: &str, finished: &Finished, complaints: &Complaints) -> Result<(), Fault> {
-        let what = format!("{program}, restoring {}", self.backup.display());
-        match finished.exit {
-            // `pg_restore` need not read an archive to its end.
-            Exit::Code(0) if !finished.fed && program == "psql" => Err(Fault::new(
-                FaultClass::Permanent,
-                format!("{program} ended before it had read all of {}", self.backup.display()),
-            )),
-            // A restore that ignored an error is no restore.
-            Exit::Code(0) if !complaints.any() => Ok(()),
-            exit => Err(complaints.fault(&what, &exit.to_string())),
-        }
+fn invocation(work: &Work<'_>, tool: &Tool) -> Invocation {
+    let mut invocation = Invocation::new(&tool.path, "/");
+    let login = work.login;
+    let mut env = |name: &str, value: OsString| invocation.env.push((name.into(), value));
+    env("LC_ALL", "C".into());
+    env("PGHOST", login.host.clone().into());
+    env("PGPORT", login.port.to_string().into());
+    env("PGUSER", login.user.clone().into());
+    env("PGSSLMODE", login.tls.word().into());
+    env("PGCONNECT_TIMEOUT", "15".into());
+    env("PGGSSENCMODE", "disable".into());
+    env("PGAPPNAME", "firedrill restore".into());
+    let checked = matches!(login.tls, Tls::VerifyCa | Tls::VerifyFull);
+    if let Some(ca) = login.ca.clone().or_else(|| system_authorities().filter(|_| checked)) {
+        env("PGSSLROOTCERT", ca.into());
     }
-
-    fn receipts(
-        &self,
-        tool: &Tool,
-        finished: &Finished,
-        found: &Found,
-        fed: Option<Fed>,
-        what: &str,
-    ) -> Receipts {
-        let name = self.backup.file_name().unwrap_or_default().to_string_lossy();
-        let size = self.listed.map_or_else(String::new, |listed| format!(" ({})", human_bytes(listed.size)));
-        let mut receipts =
-            vec![format!("{} restored {what} of {name}{size} in {}", tool.says, finished.took.human())];
-        if let Some(fed) = fed {
-            receipts.push(format!("backup sha256:{} ({} bytes)", fed.digest, fed.read));
-        }
-        if let Some(left_out) = found.left_out_in_words() {
-            receipts.push(format!("left out: {left_out}"));
-        }
-        receipts
+    if let Some(password) = &login.password {
+        env("PGPASSWORD", password.reveal().into());
+        let mut secrets = Secrets::default();
+        secrets.add(password.reveal());
+        invocation.secrets = secrets;
     }
+    invocation
 }
 
 /// Whether this psql can be kept from running programs for a dump.
@@ -255,33 +174,8 @@ pub(in super::super) async fn named(
     }
     let from = Unpacked::open(backup, listed).await?;
     let mut sieve = PostgresSieve::new(Roles::Keep, Extensions::Create);
-    crate::provider::dump::feed::look_through(from, backup, &mut sieve).await?;
+    look_through(from, backup, &mut sieve).await?;
     Ok(sieve.found().clone())
-}
-
-/// What the backup is, looked at once more.
-pub(in super::super) async fn look(backup: &Path) -> Result<Dump, Fault> {
-    let dump = format::look(backup).await.map_err(|why| {
-        Fault::new(FaultClass::Permanent, format!("the backup {} can't be used: {why}", backup.display()))
-    })?;
-    match dump.engine {
-        ServerEngine::Postgres => Ok(dump),
-        ServerEngine::Mysql => Err(Fault::new(
-            FaultClass::Permanent,
-            format!("the backup {} is a dump of another kind of server now", backup.display()),
-        )),
-    }
-}
-
-/// Where the server's certificate is to be checked and no `ca` is given: the system's authorities, which libpq does
-/// not look at by itself.
-fn system_authorities(tls: Tls) -> Option<PathBuf> {
-    if !matches!(tls, Tls::VerifyCa | Tls::VerifyFull) {
-        return None;
-    }
-    let usual =
-        ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
-    usual.into_iter().map(PathBuf::from).find(|path| path.is_file())
 }
 
 /// 128 random bits as letters and digits.

@@ -206,3 +206,182 @@ proptest! {
         prop_assert_eq!(&both[0], &both[1]);
     }
 }
+
+// ---------------------------------------------------------------- MySQL and MariaDB
+
+const MYSQL_HEAD: &str = "-- MySQL dump 10.13  Distrib 8.0.31, for Linux (x86_64)\n--\n";
+const MYSQL_TAIL: &str = "\n-- Dump completed on 2026-11-24  7:57:22\n";
+
+fn sift_mysql(body: &str) -> (Result<String, Refusal>, Found) {
+    let dump = format!("{MYSQL_HEAD}{body}{MYSQL_TAIL}");
+    let mut whole = None;
+    for piece in [dump.len(), 1, 3, 64] {
+        let mut sieve = mysql::MysqlSieve::new(true);
+        let result = run(&mut sieve, dump.as_bytes(), piece);
+        let this =
+            (result.map(|text| text.replace(MYSQL_HEAD, "").replace(MYSQL_TAIL, "")), sieve.found().clone());
+        assert_eq!(*whole.get_or_insert(this.clone()), this, "in pieces of {piece}");
+    }
+    whole.expect("was run")
+}
+
+#[test]
+fn what_mysqldump_writes_passes_unchanged() {
+    for body in [
+        "/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;\n/*!50503 SET NAMES utf8mb4 */;\n/*M!100616 SET NOTE_VERBOSITY=@OLD_NOTE_VERBOSITY */;\n",
+        "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n",
+        "DROP TABLE IF EXISTS `t`;\nCREATE TABLE `t` (\n  `a;b` int DEFAULT '5' COMMENT 'x\\'; \\\\',\n  PRIMARY KEY (`a;b`)\n) ENGINE=InnoDB;\n",
+        "LOCK TABLES `t` WRITE;\n/*!40000 ALTER TABLE `t` DISABLE KEYS */;\nINSERT INTO `t` VALUES (1,'Ada; \\\\! ls \\'q\\' \\\"x\\\" -- # /* '),(2,\"x''y\"),(3,'it''s'),(4,_binary 'x\\0y'),(5,-1.5e10);\n/*!40000 ALTER TABLE `t` ENABLE KEYS */;\nUNLOCK TABLES;\n",
+        "INSERT  IGNORE INTO `t` (`id`, `name`) VALUES\n(1,'a.b'),\n(2,NULL);\n",
+        "REPLACE INTO `t` VALUES (1);\nCOMMIT;\nSET AUTOCOMMIT=@OLD_AUTOCOMMIT;\n",
+        "DELIMITER ;;\n/*!50003 CREATE TRIGGER `tr` BEFORE INSERT ON `t` FOR EACH ROW begin if new.c = 0 then set new.c = 1; end if; end */;;\nDELIMITER ;\n",
+        "DELIMITER ;;\nCREATE PROCEDURE `p`(in x int)\nbegin select 'a;b', x; /* c */ end ;;\nDELIMITER ;\nSELECT 1;\n",
+        "/*!50001 CREATE VIEW `v` AS SELECT\n 1 AS `id`,\n 1 AS `name`*/;\n",
+        "SELECT 5 - -3, 4/2, 2*3; # a comment; \\! ls\n-- another; \\! ls\nSELECT 1;\n",
+        "/* a comment; \\! ls */ SELECT 1;\n",
+    ] {
+        let (result, found) = sift_mysql(body);
+        assert_eq!(result.as_deref(), Ok(body), "{found:?}");
+    }
+}
+
+#[test]
+fn definers_are_taken_out() {
+    for (body, passes) in [
+        (
+            "DELIMITER ;;\n/*!50003 CREATE*/ /*!50017 DEFINER=`root`@`localhost`*/ /*!50003 TRIGGER tr before insert on t for each row set @a = 1 */;;\nDELIMITER ;\n",
+            "DELIMITER ;;\n/*!50003 CREATE*/ /*!50017 */ /*!50003 TRIGGER tr before insert on t for each row set @a = 1 */;;\nDELIMITER ;\n",
+        ),
+        (
+            "/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50013 DEFINER=`ro``ot`@`%` SQL SECURITY DEFINER */\n/*!50001 VIEW `v` AS select 1 */;\n",
+            "/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50013  SQL SECURITY DEFINER */\n/*!50001 VIEW `v` AS select 1 */;\n",
+        ),
+        (
+            "CREATE DEFINER=root@localhost FUNCTION `f`(x int) RETURNS int return x+1;\n",
+            "CREATE  FUNCTION `f`(x int) RETURNS int return x+1;\n",
+        ),
+        ("CREATE DEFINER = CURRENT_USER() PROCEDURE p() select 1;\n", "CREATE  PROCEDURE p() select 1;\n"),
+        ("CREATE VIEW v AS select 'DEFINER=`a`@`b`';\n", "CREATE VIEW v AS select 'DEFINER=`a`@`b`';\n"),
+    ] {
+        let (result, found) = sift_mysql(body);
+        assert_eq!(result.as_deref(), Ok(passes));
+        assert_eq!(found.left_out.contains_key("definers"), body != passes);
+    }
+}
+
+#[test]
+fn what_belongs_to_the_source_database_or_server_is_left_out_or_turned_to_ours() {
+    for (body, passes, what) in [
+        ("USE `shop`;\nSELECT 1;\nUSE `shop`;\n", "\nSELECT 1;\n\n", "USE"),
+        (
+            "CREATE DATABASE /*!32312 IF NOT EXISTS*/ `shop` /*!40100 DEFAULT CHARACTER SET latin1 */ /*!80016 DEFAULT ENCRYPTION='N' */;\n",
+            "ALTER DATABASE  /*!40100 DEFAULT CHARACTER SET latin1 */ /*!80016 DEFAULT ENCRYPTION='N' */;\n",
+            "",
+        ),
+        ("CREATE DATABASE `shop`;\n", "\n", "the database itself"),
+        ("/*!40000 DROP DATABASE IF EXISTS `shop`*/;\n", "\n", "the database itself"),
+        (
+            "ALTER DATABASE `shop` CHARACTER SET latin1 COLLATE latin1_bin ;\n",
+            "ALTER DATABASE  CHARACTER SET latin1 COLLATE latin1_bin ;\n",
+            "",
+        ),
+        (
+            "SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '8849d6ab-e7dc-11f1-a63f-02fc00000001:1-12';\n",
+            "\n",
+            "settings of the whole server",
+        ),
+        (
+            "SET @MYSQLDUMP_TEMP_LOG_BIN = @@SESSION.SQL_LOG_BIN;\nSET @@SESSION.SQL_LOG_BIN= 0;\n",
+            "\n\n",
+            "settings of the binary log",
+        ),
+        ("CHANGE MASTER TO MASTER_LOG_FILE='x', MASTER_LOG_POS=4;\n", "\n", "replication"),
+        (
+            "/*!50106 CREATE*/ /*!50117 DEFINER=`root`@`localhost`*/ /*!50106 EVENT `ev` ON SCHEDULE EVERY 1 DAY DO delete from t */;\n",
+            "\n",
+            "events, which would run: the server's event_scheduler is on",
+        ),
+        (
+            "CREATE TABLE `t` (a int) ENGINE=FEDERATED CONNECTION='mysql://u:hidden@prod/x';\n",
+            "\n",
+            "tables that lie on other servers",
+        ),
+        (
+            "/*M!999999\\- enable the sandbox mode */ \nSELECT 1;\n",
+            "/*- enable the sandbox mode */ \nSELECT 1;\n",
+            "",
+        ),
+    ] {
+        let (result, found) = sift_mysql(body);
+        assert_eq!(result.as_deref(), Ok(passes), "{body}");
+        assert!(what.is_empty() || found.left_out.contains_key(what), "{body}: {found:?}");
+    }
+}
+
+#[test]
+fn what_would_leave_the_database_or_speak_to_the_client_is_refused() {
+    for (body, because) in [
+        ("\\! touch /tmp/pwned\n", "a backslash outside of a text"),
+        ("SELECT 1 \\! ls\n;\n", "a backslash outside of a text"),
+        ("USE `a`;\nUSE `b`;\n", "several databases"),
+        ("INSERT INTO `other`.`t` VALUES (1);\n", "another database"),
+        ("INSERT IGNORE INTO other.t VALUES (1);\n", "another database"),
+        ("DROP TABLE IF EXISTS `other`.`t`;\n", "another database"),
+        ("CREATE TABLE other.t (a int);\n", "another database"),
+        ("CREATE VIEW `other`.`v` AS select 1;\n", "another database"),
+        ("/*!50001 DROP TABLE other.t */;\n", "another database"),
+        ("GRANT ALL ON *.* TO x;\n", "GRANT"),
+        ("/*!50001 CREATE USER x */;\n", "CREATE USER"),
+        ("CREATE ROLE x;\n", "CREATE ROLE"),
+        ("ALTER USER x IDENTIFIED BY 'y';\n", "ALTER USER"),
+        ("DROP USER x;\n", "DROP USER"),
+        ("SET PASSWORD = 'x';\n", "SET PASSWORD"),
+        ("CREATE FUNCTION f RETURNS STRING SONAME 'evil.so';\n", "library"),
+        ("INSTALL PLUGIN x SONAME 'evil.so';\n", "INSTALL"),
+        ("LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE t;\n", "LOAD"),
+        ("SELECT 1 INTO OUTFILE '/tmp/x';\n", "writes a file"),
+        ("CREATE SERVER s FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'x');\n", "CREATE SERVER"),
+        ("DELIMITER system\n", "DELIMITER"),
+        ("SET NAMES gbk;\n", "utf8mb4"),
+        ("KILL 5;\n", "KILL"),
+    ] {
+        let (result, _) = sift_mysql(body);
+        let refusal = result.expect_err(body);
+        assert!(refusal.what.contains(because) && refusal.hostile, "{body}: {refusal:?}");
+        assert!(!refusal.what.contains("passwd") && !refusal.what.contains("pwned"), "{refusal:?}");
+    }
+}
+
+#[test]
+fn a_mysql_dump_that_ends_early_is_told() {
+    for dump in [
+        format!("{MYSQL_HEAD}SELECT 1;\n"),
+        format!("{MYSQL_HEAD}INSERT INTO t VALUES (1,'{MYSQL_TAIL}"),
+        format!("{MYSQL_HEAD}SELECT 1{MYSQL_TAIL}"),
+        format!("{MYSQL_HEAD}{MYSQL_TAIL}SELECT 1;\n"),
+    ] {
+        let mut sieve = mysql::MysqlSieve::new(false);
+        let refusal = run(&mut sieve, dump.as_bytes(), 7).expect_err(&dump);
+        assert!(refusal.what.contains("not whole") && !refusal.hostile, "{dump}: {refusal:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn pieces_do_not_matter_for_mysql(parts in proptest::collection::vec(
+        prop_oneof![
+            Just("INSERT INTO t VALUES ("), Just("'"), Just("\""), Just("`"), Just("\\"), Just("\n"), Just(";"), Just("--"), Just("-- "),
+            Just("#"), Just("/*"), Just("/*!50001 "), Just("*/"), Just("*"), Just("/"), Just("a"), Just(" "), Just("DELIMITER ;;\n"), Just(")"),
+        ], 0..30), piece in 1usize..9)
+    {
+        let text = parts.concat();
+        let both = [text.len().max(1), piece].map(|piece| {
+            let mut sieve = mysql::MysqlSieve::new(true);
+            let mut out = Vec::new();
+            let result = text.as_bytes().chunks(piece).try_for_each(|piece| sieve.push(piece, &mut out));
+            let out = if result.is_ok() { out } else { Vec::new() };
+            (result, out)
+        });
+        prop_assert_eq!(&both[0], &both[1]);
+    }
+}

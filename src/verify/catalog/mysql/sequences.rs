@@ -30,7 +30,7 @@ pub(in crate::verify::catalog) async fn check(
     progress: Progress<'_>,
 ) -> Result<Findings, Fault> {
     let place = super::place(ask).await?;
-    let mut found = Findings::default();
+    let mut found = Findings { thing: "counter", ..Findings::default() };
     let counters = ask.rows(COUNTERS, &[&place.database]).await?;
     let total = counters.len() as u64;
     let mut behind = Vec::new();

@@ -54,7 +54,7 @@ pub(in crate::verify::catalog) async fn check(
     progress: Progress<'_>,
 ) -> Result<Findings, Fault> {
     super::pin(ask).await?;
-    let mut found = Findings::default();
+    let mut found = Findings { thing: "object", ..Findings::default() };
     let checksums = catalog(ask, &mut found).await?;
     let (mut tools, created) = match tools(ask, &mut found).await? {
         Some(tools) => (Some(tools), None),
@@ -192,7 +192,10 @@ async fn storage(
     }
     for (done, (object, statement)) in objects.iter().enumerate() {
         progress(done as u64, Some(total));
-        ask.run(statement).await?;
+        ask.run(statement).await.map_err(|fault| Fault {
+            message: format!("while {} {} was looked at: {}", object.kind, object.name, fault.message),
+            ..fault
+        })?;
         let result = ask.value(RESULT, &[]).await?.unwrap_or_default();
         match judge(&result) {
             Judged::Sound => {}
