@@ -20,8 +20,6 @@ mod scan;
 mod schema;
 mod session;
 mod sums;
-#[cfg(test)]
-mod try_servers;
 mod values;
 mod work;
 

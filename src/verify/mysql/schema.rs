@@ -133,9 +133,12 @@ async fn key(ask: &mut MysqlAsk, table: &str) -> Result<(Vec<String>, bool), Fau
     Ok(chosen.map_or((Vec::new(), false), |(name, columns, _)| (columns.clone(), name == "PRIMARY")))
 }
 
+/// Writes a fetched value of that column as SQL; none where it is no such value.
+pub(super) type Written = fn(&Column, &str) -> Option<String>;
+
 /// How a column's value is fetched and written again, so that the rows after it can be asked for. `None`: its order in the index is
 /// not that of a comparison.
-pub(super) fn boundary(column: &Column) -> Option<(String, fn(&Column, &str) -> Option<String>)> {
+pub(super) fn boundary(column: &Column) -> Option<(String, Written)> {
     let source = column.source();
     let as_text = |_: &Column, text: &str| Some(literal(text));
     let as_number = |_: &Column, text: &str| {

@@ -517,9 +517,3 @@ impl Session for MysqlSession {
         }
     }
 }
-#[cfg(test)]
-impl MysqlSession {
-    pub(super) async fn raw(&mut self, sql: &str) {
-        self.main().unwrap().run(sql).await.unwrap();
-    }
-}
