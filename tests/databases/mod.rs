@@ -5,6 +5,7 @@
 //! | [`soundness`] | random single mutations of rows of every type: each is seen, the rows are named, nothing else is |
 //! | [`stability`] | the same rows give the same digest, whatever the version and the settings of the server |
 //! | [`limits`] | a check ends at its timeout, and a baseline is of one moment while others write |
+//! | [`mysql`] | logging in, queries of every type, each way to cut a table, settings that a server sets for its users |
 //! | [`catalog`] | storage, schema, sequences, references |
 //! | [`drills`] | whole drills by the binary, from dump to verdict |
 //! | [`dumps`] | dumps restored into scratch databases, and removed |

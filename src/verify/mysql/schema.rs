@@ -133,7 +133,7 @@ async fn key(ask: &mut MysqlAsk, table: &str) -> Result<(Vec<String>, bool), Fau
     Ok(chosen.map_or((Vec::new(), false), |(name, columns, _)| (columns.clone(), name == "PRIMARY")))
 }
 
-/// Writes a value that was fetched, so that SQL takes it.
+/// Writes a fetched value of that column as SQL; none where it is no such value.
 pub(super) type Written = fn(&Column, &str) -> Option<String>;
 
 /// How a column's value is fetched and written again, so that the rows after it can be asked for. `None`: its order in the index is

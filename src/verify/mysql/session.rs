@@ -253,7 +253,7 @@ fn finish(
     let digest = match sums.strong() {
         None => head.digest(rows, s1, s2),
         Some(strong) => {
-            // The plain sums too: a row that occurs 65,536 times adds nothing to a lane of 16 bits.
+            // The plain sums too, by which buckets are compared.
             let strong = format!("{strong}:{s1:032x}:{s2:032x}");
             let whole = BTreeMap::from([(0, (i64::try_from(rows).unwrap_or(i64::MAX), strong))]);
             head.strong_digest(rows, 1, &whole)

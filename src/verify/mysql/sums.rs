@@ -2,7 +2,7 @@
 //!
 //! Under `strong` also a digest that nobody can make agree by choosing rows: LtHash (Bellare and Micciancio 1997; Lewi,
 //! Kim, Maykov and Weis 2019). The SHA-256 of a row is spread to 1,024 numbers of 16 bits by SHA-256 in counter
-//! mode, and those are summed, each modulo 2^16. Sums of 128 or of 256 bits would not do: with thousands of rows that one may choose,
+//! mode, and those are summed; exactly, so that a row counts however often it occurs. Sums of 128 or of 256 bits would not do: with thousands of rows that one may choose,
 //! others that have the same sum are found in no time (Wagner 2002). It depends on no order, and parts can be merged.
 
 use super::scan::Record;
@@ -22,7 +22,7 @@ const LANES_EACH: usize = 16;
 pub(super) struct Sums {
     cells: Vec<Sum>,
     summed: usize,
-    strong: Option<Box<[u16; LANES]>>,
+    strong: Option<Box<[u64; LANES]>>,
     pub(super) rows: u64,
 }
 
@@ -119,7 +119,7 @@ impl Sums {
 }
 
 /// Adds a row's 1,024 numbers: those of SHA-256(row, 0), SHA-256(row, 1) and so on, each number little endian.
-fn spread(record: &Record, lanes: &mut [u16; LANES]) {
+fn spread(record: &Record, lanes: &mut [u64; LANES]) {
     let mut block = [0u8; 34];
     let words = record.halves.into_iter().chain(record.rest);
     for (bytes, word) in block.chunks_exact_mut(8).zip(words) {
@@ -129,7 +129,7 @@ fn spread(record: &Record, lanes: &mut [u16; LANES]) {
         block[32..].copy_from_slice(&counter.to_le_bytes());
         let digest = Sha256::digest(block);
         for (lane, bytes) in lanes.iter_mut().zip(digest.chunks_exact(2)) {
-            *lane = lane.wrapping_add(u16::from_le_bytes([bytes[0], bytes[1]]));
+            *lane = lane.wrapping_add(u64::from(u16::from_le_bytes([bytes[0], bytes[1]])));
         }
     }
 }
@@ -178,7 +178,7 @@ mod tests {
     fn the_strong_digest_is_pinned() {
         assert_eq!(
             sums([(1, 1), (2, 2)]).strong().expect("strong"),
-            "f85c04df56ed328c1c5d1589d8603c43b7228833dbcffcb57d5121561ba8bab7"
+            "f76253d7e7059a8b2cb5fbeec7e3d5eccb2d6dfdf0719b2858f8e85e035b4dff"
         );
     }
 }

@@ -3,7 +3,6 @@
 mod answers;
 mod login;
 mod rows;
-mod soundness;
 
 use crate::servers::{Kind, Server};
 use firedrill::{

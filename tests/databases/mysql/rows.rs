@@ -173,3 +173,29 @@ async fn what_changed_since_the_recovery_point_is_left_out() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_is_equal_does_not_differ() {
+    for (kind, version) in BOTH.into_iter().filter(|(kind, version)| Server::wanted(*kind, version)) {
+        let server = shared(kind, version);
+        let database = server.fresh_database();
+        server.sql(&database, &format!("{EVERY_TYPE} create table o (id int primary key, d double, v varchar(9), index (v)); insert into o values (1, 0, 'a'), (2, 5, 'b');"));
+        let looking = Looking::new(server, &["fingerprint: { all_tables: true }, expect: baseline"]);
+        let baselines = looking.baselines(&database).await;
+        for change in [
+            "alter table every_type force",
+            "alter table every_type row_format = dynamic, comment = 'x'",
+            "alter table every_type modify ci varchar(20) collate utf8mb4_bin",
+            "alter table every_type alter column ti set default 5",
+            "alter table o drop index v, add unique (v), add index (d)",
+            "update o set d = -1 * d * 1e0 where id = 1",
+            "delete from o where id = 1; insert into o values (1, 0, 'a')",
+            "analyze table every_type, o",
+            "create table _firedrill (claim text)",
+        ] {
+            server.sql(&database, &format!("set sql_mode = ''; {change};"));
+            let outcome = looking.made(0, &database, Some(&baselines[0])).await;
+            assert!(said(&outcome).0, "{kind:?} {version} {change}: {:?}", said(&outcome));
+        }
+    }
+}
