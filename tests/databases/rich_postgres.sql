@@ -160,6 +160,7 @@ insert into rich.hashed select generate_series(1, 50);
 insert into rich.refers_to_partitioned select n, n from generate_series(1, 20) n;
 create table rich.parent (id integer not null, what text, constraint what_check check (what <> ''), constraint no_child check (id > 0) no inherit);
 create table rich.child (extra integer) inherits (rich.parent);
+alter table rich.parent add column came_later text default 'x';
 insert into rich.parent values (1, 'p');
 insert into rich.child values (1, 'c', 5);
 create table rich.typed of shop.address (primary key (street));

@@ -13,6 +13,8 @@ use crate::verify::{
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Among more new objects of a kind, none is guessed to be the one that is missing.
+const GUESSED: usize = 200;
 /// A definition that is longer is cut to where it differs.
 const LONGEST: usize = 240;
 
@@ -122,6 +124,9 @@ fn renamed(object: &str, definition: &str, new: &BTreeMap<&str, &str>) -> Option
             kind_and_name(other).filter(|(other, _)| *other == kind).map(|(_, name)| (name, *definition))
         })
         .collect();
+    if alike.len() > GUESSED {
+        return None;
+    }
     let same: Vec<&str> = alike
         .iter()
         .filter(|(_, other)| !definition.is_empty() && *other == definition)

@@ -38,7 +38,7 @@ pub(in crate::verify::catalog) async fn check(
     progress: Progress<'_>,
 ) -> Result<Findings, Fault> {
     let place = super::place(ask).await?;
-    let mut found = Findings { thing: "object", ..Findings::default() };
+    let mut found = Findings::default();
     settings(ask, &mut found).await?;
     if !place.mariadb {
         tablespaces(ask, &place, &mut found).await?;

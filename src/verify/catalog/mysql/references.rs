@@ -50,7 +50,7 @@ pub(in crate::verify::catalog) async fn check(
             .push((text(&row, 1).to_owned(), text(&row, 2).to_owned()));
     }
     let total = references.len() as u64;
-    let mut found = Findings { thing: "foreign key", ..Findings::default() };
+    let mut found = Findings::default();
     let mut broken = Vec::new();
     for (done, reference) in references.iter().enumerate() {
         progress(done as u64, Some(total));

@@ -39,7 +39,7 @@ pub(in crate::verify::catalog) async fn check(
     super::pin(ask).await?;
     let rows = ask.rows(REFERENCES, &[]).await?;
     let total = rows.len() as u64;
-    let mut found = Findings { thing: "foreign key", ..Findings::default() };
+    let mut found = Findings::default();
     let mut broken = Vec::new();
     for (done, row) in rows.iter().enumerate() {
         progress(done as u64, Some(total));

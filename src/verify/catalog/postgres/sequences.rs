@@ -50,7 +50,7 @@ pub(in crate::verify::catalog) async fn check(
     super::pin(ask).await?;
     let all: Vec<Numbered> = ask.rows(SEQUENCES, &[]).await?.iter().map(|row| numbered(row)).collect();
     let total = all.len() as u64;
-    let mut found = Findings { thing: "sequence", ..Findings::default() };
+    let mut found = Findings::default();
     let (mut behind, mut used_up, mut apart) = (Vec::new(), Vec::new(), Vec::new());
     for (done, numbered) in all.iter().enumerate() {
         progress(done as u64, Some(total));
