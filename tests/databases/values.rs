@@ -225,7 +225,8 @@ fn timestamptz(rng: &mut Rng) -> String {
 }
 
 fn interval(rng: &mut Rng) -> String {
-    format!("'{} mons {} days {} microseconds'", signed(rng, 12), signed(rng, 12), signed(rng, 40))
+    let (months, days, seconds) = (signed(rng, 12), signed(rng, 12), signed(rng, 24));
+    format!("'{months} mons {days} days {seconds}.{:06} secs'", rng.between(0, 999_999))
 }
 
 /// A JSON document, a few levels deep.
