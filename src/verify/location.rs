@@ -331,9 +331,9 @@ fn list(keys: &[(String, u64)]) -> String {
         .take(NAMED)
         .map(|(name, times)| if *times == 1 { name.clone() } else { format!("{name} ({times} times)") })
         .collect();
-    let rest = keys.len().saturating_sub(NAMED);
+    let rest: u64 = keys.iter().skip(NAMED).map(|(_, times)| times).sum();
     if rest > 0 {
-        words.push(format!("and {} more", grouped(rest as u64)));
+        words.push(format!("and {} more", grouped(rest)));
     }
     words.join(", ")
 }

@@ -17,6 +17,7 @@ mod drills;
 mod dumps;
 mod limits;
 mod mutations;
+mod mysql;
 mod report;
 mod soundness;
 mod stability;

@@ -1,36 +1,42 @@
 //! What a check said of each table, read back from its details.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The rows that a check named, by table.
 pub type Named = BTreeMap<String, Rows>;
 
-/// Rows as a check names them, each with how often.
+/// Keys, each with how often, and how many more there are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct List {
+    pub keys: BTreeMap<String, u64>,
+    pub more: u64,
+}
+
+impl List {
+    /// How many rows it stands for.
+    pub fn total(&self) -> u64 {
+        self.keys.values().sum::<u64>() + self.more
+    }
+}
+
+/// Rows as a check names them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rows {
-    pub changed: BTreeMap<String, u64>,
-    pub lost: BTreeMap<String, u64>,
-    pub extra: BTreeMap<String, u64>,
+    pub changed: List,
+    pub lost: List,
+    pub extra: List,
     /// Changed or extra: the sums do not tell.
-    pub either: BTreeMap<String, u64>,
+    pub either: List,
     /// Buckets in which rows can't be told apart.
     pub unclear: u64,
     /// Rows in the baseline, and here.
     pub counts: (u64, u64),
-    /// More than were named.
-    pub more: bool,
 }
 
 impl Rows {
     /// How many rows are named.
     pub fn named(&self) -> u64 {
-        [&self.changed, &self.lost, &self.extra, &self.either].into_iter().flat_map(BTreeMap::values).sum()
-    }
-
-    /// The keys that are named.
-    pub fn keys(&self) -> BTreeSet<&str> {
-        let all = [&self.changed, &self.lost, &self.extra, &self.either];
-        all.into_iter().flat_map(BTreeMap::keys).map(String::as_str).collect()
+        [&self.changed, &self.lost, &self.extra, &self.either].into_iter().map(List::total).sum()
     }
 }
 
@@ -63,8 +69,8 @@ pub fn read(details: &[String]) -> Result<Named, String> {
                 _ => return Err(line.clone()),
             };
             for key in keys.split(", ") {
-                if key.starts_with("and ") && key.ends_with(" more") {
-                    rows.more = true;
+                if let Some(more) = key.strip_prefix("and ").and_then(|key| key.strip_suffix(" more")) {
+                    list.more = number(more).ok_or(line)?;
                     continue;
                 }
                 let times = key
@@ -72,10 +78,10 @@ pub fn read(details: &[String]) -> Result<Named, String> {
                     .and_then(|key| key.rsplit_once(" ("))
                     .and_then(|(key, times)| Some((key, number(times)?)));
                 let (key, times) = times.unwrap_or((key, 1));
-                *list.entry(key.to_owned()).or_default() += times;
+                *list.keys.entry(key.to_owned()).or_default() += times;
             }
         }
-        if number(number_of) != Some(rows.named()) && !rows.more {
+        if number(number_of) != Some(rows.named()) {
             return Err(format!("{line} (names {})", rows.named()));
         }
     }
@@ -105,9 +111,11 @@ fn what_a_check_says_is_read_back() {
     ];
     let said: Vec<String> = said.iter().map(|line| (*line).to_owned()).collect();
     let named = read(&said[1..]).expect("it can be read");
-    assert_eq!(named["shop.t2"].keys(), BTreeSet::from(["a=1 b='x (2)'"]));
+    assert_eq!(named["shop.t2"].changed.keys, BTreeMap::from([("a=1 b='x (2)'".to_owned(), 1)]));
     let wrong = read(&said).expect_err("five rows are named, and four counted");
     assert!(wrong.contains("names 5"), "{wrong}");
+    let many = "t: 22 rows differ (50 rows in both): changed id=1, id=2, and 20 more";
+    assert_eq!(read(&[many.to_owned()]).expect("it can be read")["t"].changed.total(), 22);
     assert!(read(&["t: column `a` is missing".to_owned()]).is_err());
     let unclear = "t: rows differ (50 rows in both), about 5 in all; those in 1 of 1,024 buckets are too many to be told apart";
     let named = read(&[unclear.to_owned()]).expect("it can be read");

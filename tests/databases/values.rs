@@ -655,7 +655,7 @@ pub const TYPES: &[Type] = &[
         pair,
     )
     .twists(&["row((@).n, (@).t || ' ')::pair", "row(-(@).n, (@).t)::pair"])
-    .same(&["@::text::pair", "row((@).n, (@).t)::pair"]),
+    .same(&["@::text::pair", "case when @ is distinct from null then row((@).n, (@).t)::pair end"]),
     Type::new("pair[]", &["'{}'", "'{\"(1,a)\"}'", "'{\"(1,)\",\"(,a)\"}'"], |rng| format!("array[{}::pair]", pair(rng))),
     Type::new("deep", &["row(null, null, null, null, null)", "row(row(null, null), 0, '{}', '', '')"], deep),
     Type::new("int4range", &["'empty'", "'[1,2]'", "'[1,3)'", "'(,)'", "'[,1)'", "'[1,)'", "'(0,2]'"], range),

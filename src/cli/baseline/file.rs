@@ -107,11 +107,19 @@ pub(super) async fn import(
         })?;
         let mut baseline = entry.baseline;
         let name = |id: &str| Path::new(id).file_name().map(|name| name.to_string_lossy().into_owned());
+        let candidates = listed(app, playbook, wanted, now).await?;
+        let same = |id: &str| candidates.iter().find(|candidate| candidate.point.id == id);
         let here = match point {
-            Some(point) => point.to_owned(),
+            Some(point) => {
+                if let Some(other) = same(point).filter(|same| same.point.time != baseline.point_time) {
+                    return Err(wrong(format!(
+                        "its baselines are of the moment {}, and {point} is of {}: compared with those, nothing could be proven",
+                        baseline.point_time, other.point.time
+                    )));
+                }
+                point.to_owned()
+            }
             None => {
-                let candidates = listed(app, playbook, wanted, now).await?;
-                let same = |id: &str| candidates.iter().find(|candidate| candidate.point.id == id);
                 let alike = || {
                     candidates.iter().find(|candidate| {
                         name(&candidate.point.id) == name(&baseline.point)

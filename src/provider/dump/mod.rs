@@ -54,7 +54,7 @@ const DATABASE: &str = "database";
 const ROLES: &str = "roles";
 
 /// A statement that was sent before its session broke is done by then.
-const SETTLE: Period = Period::from_secs(3);
+const SETTLE: Period = Period::from_secs(1);
 
 /// How long the live server is waited for when it is asked whether it is the scratch server.
 const SHORT_PATIENCE: Period = Period::from_secs(2);

@@ -17,7 +17,6 @@ fn pins(mariadb: bool) -> Vec<(&'static str, String)> {
         ("sql_mode", mode),
         ("time_zone", "'+00:00'"),
         ("sql_auto_is_null", "0"),
-        ("sql_select_limit", "18446744073709551615"),
         ("max_join_size", "18446744073709551615"),
         ("sql_big_selects", "1"),
         ("div_precision_increment", "4"),
@@ -43,6 +42,8 @@ fn pins(mariadb: bool) -> Vec<(&'static str, String)> {
 
 /// Pins the session's settings.
 pub(super) async fn pin(ask: &mut MysqlAsk, mariadb: bool) -> Result<(), Fault> {
+    // First, as it would cut the list of settings as well.
+    ask.run("set session sql_select_limit = 18446744073709551615").await?;
     let pins = pins(mariadb);
     let names: Vec<String> = pins.iter().map(|(name, _)| format!("'{name}'")).collect();
     let known = ask

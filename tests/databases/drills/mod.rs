@@ -10,6 +10,7 @@
 mod baselines;
 mod crashes;
 mod damage;
+mod mysql;
 mod postgres;
 mod refusals;
 mod secrets;
@@ -196,6 +197,14 @@ impl Drill {
     pub fn last(&self) -> serde_json::Value {
         let ran = self.ask(&["show", "last", "--format", "json"]);
         serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran}"))
+    }
+
+    /// The names of the checks that failed, of a run's summary.
+    pub fn failed(summary: &serde_json::Value) -> Vec<String> {
+        let steps = summary["steps"].as_array().expect("steps").iter();
+        let checks = steps.flat_map(|step| step["checks"].as_array().into_iter().flatten());
+        let failed = checks.filter(|check| check["status"] == "failed");
+        failed.filter_map(|check| check["name"].as_str().map(str::to_owned)).collect()
     }
 
     /// Nothing that any run of this data directory made is on the scratch server.

@@ -1,5 +1,6 @@
 //! Dumps restored on real servers: what comes of them, what a crash leaves, what is never touched.
 
+mod binary;
 mod crashes;
 mod mysql;
 mod postgres;

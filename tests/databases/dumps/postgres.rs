@@ -61,6 +61,7 @@ async fn every_format_is_restored_and_gone_at_the_end() {
         ("archive.tar.zst", "tar", Some("zstd"), &["--format=tar"]),
         ("plain.sql.gz", "plain", Some("gzip"), &["--inserts", "--create"]),
         ("plain.sql.zst", "plain", Some("zstd"), &["--verbose", "--use-set-session-authorization"]),
+        ("clean.sql", "plain", None, &["--clean"]),
     ] {
         let drill = Drill::new(server, Kind::Postgres, &[]);
         let bare = name.trim_end_matches(".gz").trim_end_matches(".zst");

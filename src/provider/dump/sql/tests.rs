@@ -113,6 +113,19 @@ fn what_belongs_to_the_database_itself_or_reaches_out_of_it_is_left_out() {
 }
 
 #[test]
+fn what_clean_drops_before_anything_is_there_is_left_out() {
+    let body = "ALTER TABLE ONLY public.t DROP CONSTRAINT t_pkey;\nDROP TABLE public.t;\nDROP SCHEMA public;\nCREATE SCHEMA public;\nCREATE TABLE public.t (a int);\nDROP TABLE public.t;\n";
+    let (text, found) = sift(body, Roles::Keep, Extensions::Create);
+    let passes = "\n\nDROP SCHEMA public;\nCREATE SCHEMA public;\nCREATE TABLE public.t (a int);\nDROP TABLE public.t;\n";
+    assert_eq!(text.as_deref(), Ok(passes));
+    assert_eq!(found.left_out["drops of what is not there"], 2);
+    let body = "SELECT pg_catalog.lo_unlink('17182');\n";
+    assert_eq!(left_out(body, Roles::Keep, Extensions::Create), ["drops of what is not there"]);
+    let body = "ALTER ROLE app IN DATABASE shop SET work_mem TO '1MB';\n";
+    assert_eq!(left_out(body, Roles::Keep, Extensions::Create), ["properties of the database itself"]);
+}
+
+#[test]
 fn what_would_leave_the_database_or_speak_to_psql_is_refused() {
     for (body, because) in [
         ("\\! touch /tmp/pwned\n", "`\\!`: a command for psql"),
@@ -342,7 +355,7 @@ fn what_would_leave_the_database_or_speak_to_the_client_is_refused() {
         ("SELECT 1 INTO OUTFILE '/tmp/x';\n", "writes a file"),
         ("CREATE SERVER s FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'x');\n", "CREATE SERVER"),
         ("DELIMITER system\n", "DELIMITER"),
-        ("SET NAMES gbk;\n", "utf8mb4"),
+        ("SET NAMES gbk;\n", "look like quotes"),
         ("KILL 5;\n", "KILL"),
     ] {
         let (result, _) = sift_mysql(body);
