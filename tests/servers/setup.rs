@@ -99,6 +99,8 @@ impl Setup {
                 set("bind-address", "127.0.0.1");
                 set("socket", &at(SOCKET));
                 set("pid-file", &at("pid"));
+                // A server that starts removes what others left in the folder for temporary files, and what they use.
+                set("tmpdir", &folder.display().to_string());
                 set("init-file", &at(INIT));
                 set("skip-name-resolve", "ON");
                 set("innodb-buffer-pool-size", "32M");
