@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
 """Fingerprints by firedrill and by others, side by side on this machine.
 
-    python3 benches/fingerprints.py            the whole of it: 5 million rows, the median of 3 rounds, about half an hour
+    python3 benches/fingerprints.py            the whole of it: 5 million rows, the median of 3 rounds, about an hour
     python3 benches/fingerprints.py --quick    200,000 rows, one round, about a minute
 
 It gets the servers and the other tools (on Debian 12, as root), builds firedrill, makes the data, measures everything in turn, and
 prints one table in Markdown. Everything runs on 127.0.0.1 and is stopped and removed at the end. The exit code is 1 if firedrill
-gave a wrong answer, and never because of a goal that is missed. README.md tells how to read the table.
+gave a wrong answer or none, and never because of a goal that is missed. README.md tells how to read the table.
 """
 
 import argparse
-import os
 import shutil
 import signal
 import sys
@@ -66,28 +65,34 @@ def main():
     parser.add_argument("--firedrill", metavar="PROGRAM", help="a built firedrill; else it is built")
     asked = parser.parse_args()
     # An ordinary end, so that everything is stopped and removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by a signal"))
     bench = Bench(asked)
-    sections = []
+    sections, about, code = [], "", 0
     try:
         bench.prepare(asked.firedrill)
         about = machine.about(bench)
         only = {"mysql": "mariadb"}.get(asked.only, asked.only)
         for name, part in PARTS.items():
             if only in (None, name):
-                sections.extend(part.sections(bench))
+                # One by one: what was measured is shown, whatever comes after it.
+                for section in part.sections(bench):
+                    sections.append(section)
     except servers.Trouble as trouble:
         bench.say(str(trouble))
-        return 2
+        code = 2
     except KeyboardInterrupt:
         bench.say("stopped")
-        return 130
+        code = 130
     finally:
         shutil.rmtree(bench.folder, ignore_errors=True)
-    print(about, table.render(sections), sep="\n\n")
-    wrong = [fault for section in sections for each in section.contenders if each.own for fault in each.faults]
-    bench.say(f"firedrill was WRONG: {wrong[0]}" if wrong else "done")
-    return 1 if wrong else 0
+        if sections:
+            print(about, table.render(sections), sep="\n\n", flush=True)
+    own = [each for section in sections for each in section.contenders if each.own]
+    wrong = [f"was WRONG: {fault}" for each in own for fault in each.faults]
+    wrong += [f"did not answer: {each.absent}" for each in own if each.absent]
+    for what in wrong:
+        bench.say(f"firedrill {what}")
+    return code or (1 if wrong else 0)
 
 
 if __name__ == "__main__":
