@@ -96,6 +96,7 @@ impl Setup {
             }
             Kind::MariaDb | Kind::MySql => {
                 set("datadir", &at(DATA));
+                set("tmpdir", &folder.display().to_string());
                 set("bind-address", "127.0.0.1");
                 set("socket", &at(SOCKET));
                 set("pid-file", &at("pid"));
@@ -155,6 +156,8 @@ impl Setup {
                 command.arg(format!("--datadir={data}"));
             }
         }
+        // A server that starts removes the temporary tables of all others that share its folder for them.
+        command.env("TMPDIR", folder);
         let made = command.args(&self.init).output().expect("setpriv runs");
         let words = String::from_utf8_lossy(&made.stderr);
         assert!(made.status.success(), "{:?} {}: no data folder: {words}", self.kind, self.version);
