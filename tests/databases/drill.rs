@@ -32,6 +32,11 @@ impl Place {
             password: server.password().to_owned(),
         }
     }
+
+    /// The same as another user sees it.
+    pub fn seen_by(&self, user: &str, password: &str) -> Self {
+        Self { user: user.to_owned(), password: password.to_owned(), ..self.clone() }
+    }
 }
 
 /// A playbook with one check.
