@@ -14,7 +14,8 @@
 //!
 //! Read [`drill`] first: it holds the words ([`drill::Event`]), every legal move ([`drill::next`]) and what is wanted at a
 //! moment ([`drill::decide`]). [`engine`] is the loop around it. [`ports`] are the traits through which it sees the
-//! world, and [`app`] is the one place that names what stands behind them.
+//! world, and [`app`] is the one place that names what stands behind them. [`provider`] and [`verify`] talk to PostgreSQL, MySQL
+//! and MariaDB through [`server`].
 //!
 //! Three rules hold in every line: intent before effect; a deletion needs three proofs; a verdict is never better
 //! than what was proven.

@@ -18,7 +18,10 @@ use crate::error::{Exit, Failure};
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
 use context::Context;
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 
 /// Reads the command line, does it, and gives the exit code.
 pub fn main() -> ExitCode {
@@ -100,6 +103,10 @@ fn logging(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("FIREDRILL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .finish();
     let _ = tracing::subscriber::set_global_default(subscriber);
 }

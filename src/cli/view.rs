@@ -161,6 +161,7 @@ fn standing(state: &RunState, id: &StepId) -> (String, bool) {
                 format!("recovery point of {}", chosen.point.time.human())
             }
             Some(_) if step.outputs().is_empty() && step.checks().is_empty() => "restoring".to_owned(),
+            None if step.outline().checks.is_empty() => "at work".to_owned(),
             _ => format!("{} of {} checks", step.checks().len(), step.outline().checks.len()),
         },
     };

@@ -27,6 +27,9 @@ pub fn text(run: &RunSummary, style: TextStyle) -> String {
     page.out
 }
 
+/// Notes that stand beside a check that passed.
+const NOTES: usize = 4;
+
 impl Paper {
     fn head(&mut self, run: &RunSummary) {
         let headline = words::headline(run);
@@ -228,6 +231,14 @@ impl Paper {
             self.wrapped("        found     ", check.actual.as_deref().unwrap_or_default(), Ink::Bad);
             for detail in &check.details {
                 self.wrapped("        ", &one_line(detail), Ink::Plain);
+            }
+        } else {
+            // What was not looked at belongs beside a check that passed.
+            for note in check.details.iter().take(NOTES) {
+                self.wrapped("        note  ", &one_line(note), Ink::Dim);
+            }
+            if let Some(more) = check.details.len().checked_sub(NOTES).filter(|more| *more > 0) {
+                self.wrapped("        ", &format!("and {more} more in the report"), Ink::Dim);
             }
         }
     }

@@ -11,6 +11,9 @@ use std::{future::Future, io::ErrorKind, path::Path};
 /// How long one attempt to log in may take.
 pub(super) const CONNECT_TIMEOUT: Period = Period::from_secs(15);
 
+/// Waiting for less is not worth a word.
+const WORTH_TELLING: Period = Period::from_secs(10);
+
 /// The pause between two attempts.
 const PAUSE: Period = Period::from_secs(1);
 
@@ -20,6 +23,7 @@ pub(super) async fn with_patience<T, F: Future<Output = Result<T, Fault>>>(
     attempt: impl Fn() -> F,
 ) -> Result<T, Fault> {
     let started = SystemClock::read().monotonic;
+    let mut told = false;
     loop {
         let fault = match attempt().await {
             Ok(done) => return Ok(done),
@@ -28,6 +32,11 @@ pub(super) async fn with_patience<T, F: Future<Output = Result<T, Fault>>>(
         let waited: Period = SystemClock::read().monotonic.saturating_sub(started).into();
         if fault.class != FaultClass::Transient || waited >= patience {
             return Err(fault);
+        }
+        // A person who mistyped the port should not wonder at the silence.
+        if !told && patience >= WORTH_TELLING {
+            tracing::warn!("{}; trying again for {}", fault.message, patience.human());
+            told = true;
         }
         tokio::time::sleep(PAUSE.to_std()).await;
     }
@@ -98,7 +107,8 @@ pub(super) fn of_connecting(error: &sqlx::Error, login: &Login) -> Fault {
 }
 
 fn of_tls(text: &str, place: &str) -> Fault {
-    let help = if text.contains("UnknownIssuer") || text.contains("unknown issuer") {
+    // An authority of the same name with another key shows as a bad signature.
+    let help = if ["UnknownIssuer", "unknown issuer", "BadSignature"].iter().any(|word| text.contains(word)) {
         "its certificate is signed by an authority that is not trusted here: give the authority's certificate as `ca` (for RDS: the region's bundle)"
     } else if text.contains("NotValidForName") || text.contains("not valid for name") {
         "its certificate is for another host name: use the name in the certificate, or `tls: verify-ca` through a tunnel"

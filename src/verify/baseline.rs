@@ -201,7 +201,7 @@ pub async fn take_baselines(
 async fn take(session: &mut dyn Session, ask: &BaselineRequest<'_>) -> Result<Taken, Trouble> {
     let check = match ask.of {
         BaselineOf::Schema(check) => {
-            let grants = with_grants(ask.source, None);
+            let grants = with_grants(ask.source, ask.source.and_then(logins::live_engine));
             let schema = session.schema(grants, &check.exclude).await?;
             return Ok(Taken { tables: Vec::new(), schema: Some(schema) });
         }

@@ -28,6 +28,7 @@
 
 use super::{TableFingerprint, sketch::Sketch};
 use crate::ids::Digest;
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
@@ -89,6 +90,16 @@ impl RowBytes {
     /// The hash of a row.
     pub(crate) fn row_hash(&self) -> u128 {
         xxh3_128_with_seed(&self.0, ROW_SEED)
+    }
+
+    /// The SHA-256 of a row, in four parts.
+    pub(crate) fn sha256(&self) -> [u64; 4] {
+        let digest = Sha256::digest(&self.0);
+        let mut words = [0; 4];
+        for (word, bytes) in words.iter_mut().zip(digest.chunks_exact(8)) {
+            *word = bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        }
+        words
     }
 
     /// The hash of a key that is not one integer.

@@ -61,14 +61,48 @@ pub(super) async fn locate(
     }
     let elements: Vec<Element> =
         rests.iter().flat_map(|rest| rest.elements.iter().cloned()).take(LOOKED_UP).collect();
-    let found = session.locate(target, how, &elements, false).await?;
-    Ok(Ok(classify(&rests, &found, &was.key, was_cells.len() as u64)))
+    // In the field, 31 ones are 0: a key of either may be meant.
+    let ones: Vec<Element> = elements
+        .iter()
+        .filter(|element| element.r == 0)
+        .map(|element| Element { bucket: element.bucket, r: P as u32 })
+        .collect();
+    let wanted: Vec<Element> = elements.into_iter().chain(ones).collect();
+    let found = session.locate(target, how, &wanted, false).await?;
+    let buckets = was_cells.len() as u64;
+    // Keys of several columns that follow from sums are asked after: which bucket are they of?
+    let mut asked: Vec<(Vec<i128>, Element)> = Vec::new();
+    classify(&rests, &found, &was.key, buckets, &mut |sums, element| {
+        asked.push((sums.to_vec(), element.clone()));
+        true
+    });
+    if asked.is_empty() {
+        return Ok(Ok(classify(&rests, &found, &was.key, buckets, &mut |_, _| true)));
+    }
+    let keys: Vec<Vec<i128>> = asked.iter().map(|(key, _)| key.clone()).collect();
+    let places = session.places(target, how, &keys).await?;
+    let true_ones: Vec<Vec<i128>> = asked
+        .into_iter()
+        .zip(places)
+        .filter(|((_, element), place)| place.as_ref().is_some_and(|place| same(place, element)))
+        .map(|((key, _), _)| key)
+        .collect();
+    let mut fits = |sums: &[i128], _: &Element| true_ones.iter().any(|key| key == sums);
+    Ok(Ok(classify(&rests, &found, &was.key, buckets, &mut fits)))
 }
 
-fn classify(rests: &[Rest], found: &[Found], key: &[String], buckets: u64) -> Located {
+/// Whether two mean the same key, as far as the field tells.
+fn same(a: &Element, b: &Element) -> bool {
+    a.bucket == b.bucket && u64::from(a.r) % P == u64::from(b.r) % P
+}
+
+/// Tells whether a key of several integers lies where it must.
+type Fits<'a> = &'a mut dyn FnMut(&[i128], &Element) -> bool;
+
+fn classify(rests: &[Rest], found: &[Found], key: &[String], buckets: u64, fits: Fits<'_>) -> Located {
     let mut here: BTreeMap<(u32, u32), Vec<&Found>> = BTreeMap::new();
     for row in found {
-        here.entry((row.element.bucket, row.element.r)).or_default().push(row);
+        here.entry((row.element.bucket, (u64::from(row.element.r) % P) as u32)).or_default().push(row);
     }
     let mut located = Located::default();
     let mut unclear = 0u64;
@@ -82,8 +116,8 @@ fn classify(rests: &[Rest], found: &[Found], key: &[String], buckets: u64) -> Lo
             })
             .collect();
         let told = match looked.as_slice() {
-            [one] => single(rest, *one, key, &mut located),
-            [first, second] => pair(rest, *first, *second, key, &mut located),
+            [one] => single(rest, *one, key, fits, &mut located),
+            [first, second] => pair(rest, *first, *second, key, fits, &mut located),
             _ => None,
         };
         if told.is_none() {
@@ -102,14 +136,16 @@ fn classify(rests: &[Rest], found: &[Found], key: &[String], buckets: u64) -> Lo
 }
 
 /// The key of a row that is gone, from the sums of keys; none where they don't fit what else is known of it.
-fn key_of_lost(sums: &[i128], element: &Element, key: &[String]) -> Option<String> {
+fn key_of_lost(sums: &[i128], element: &Element, key: &[String], fits: Fits<'_>) -> Option<String> {
     if sums.is_empty() {
         let names = if key.is_empty() { "row".to_owned() } else { key.join(",") };
         return Some(format!("{names}#{:04x}{:08x}", element.bucket, element.r));
     }
-    if let [only] = sums
-        && (*only & i128::from(P)) as u64 != u64::from(element.r)
-    {
+    let belongs = match sums {
+        [only] => (*only & i128::from(P)) as u64 % P == u64::from(element.r) % P,
+        several => fits(several, element),
+    };
+    if !belongs {
         return None;
     }
     Some(key.iter().zip(sums).map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
@@ -119,6 +155,7 @@ fn single(
     rest: &Rest,
     (element, rows): (&Element, &[&Found]),
     key: &[String],
+    fits: Fits<'_>,
     located: &mut Located,
 ) -> Option<()> {
     let times = rest.count.unsigned_abs();
@@ -129,10 +166,18 @@ fn single(
                 .iter()
                 .map(|sum| (sum % i128::from(rest.count) == 0).then(|| sum / i128::from(rest.count)))
                 .collect();
-            located.lost.push((key_of_lost(&each?, element, key)?, times));
+            located.lost.push((key_of_lost(&each?, element, key, fits)?, times));
         }
-        0 => located.changed.push((one(rows)?, 1)),
-        _ => located.extra.push((one(rows)?, times)),
+        0 if rest.keys.iter().all(|sum| *sum == 0) => located.changed.push((one(rows)?, 1)),
+        0 => return None,
+        _ => {
+            let words = one(rows)?;
+            let own = rows.first().map_or(&[][..], |row| row.keys.as_slice());
+            if !rest.keys.iter().zip(own).all(|(sum, own)| *sum == own * i128::from(rest.count)) {
+                return None;
+            }
+            located.extra.push((words, times));
+        }
     }
     Some(())
 }
@@ -149,6 +194,7 @@ fn pair(
     first: (&Element, &[&Found]),
     second: (&Element, &[&Found]),
     key: &[String],
+    fits: Fits<'_>,
     located: &mut Located,
 ) -> Option<()> {
     let sums_less =
@@ -183,8 +229,8 @@ fn pair(
                 None => (first.0, *second.1.first()?),
             };
             let lost = match rest.count {
-                1 => key_of_lost(&rest.keys, gone, key)?,
-                0 => key_of_lost(&sums_less(row), gone, key)?,
+                1 => key_of_lost(&rest.keys, gone, key, fits)?,
+                0 => key_of_lost(&sums_less(row), gone, key, fits)?,
                 _ => return None,
             };
             located.lost.push((lost, 1));
@@ -198,10 +244,12 @@ fn pair(
             let (a, b) = (first.0, second.0);
             match rest.keys.as_slice() {
                 [] if rest.certain => {
-                    located.lost.extend([(key_of_lost(&[], a, key)?, 1), (key_of_lost(&[], b, key)?, 1)]);
+                    let (a, b) = (key_of_lost(&[], a, key, fits)?, key_of_lost(&[], b, key, fits)?);
+                    located.lost.extend([(a, 1), (b, 1)]);
                 }
                 [sum] if i128::from(a.r) + i128::from(b.r) == *sum => {
-                    let named = |element: &Element| key_of_lost(&[i128::from(element.r)], element, key);
+                    let mut named =
+                        |element: &Element| key_of_lost(&[i128::from(element.r)], element, key, fits);
                     located.lost.extend([(named(a)?, 1), (named(b)?, 1)]);
                 }
                 _ => return None,
@@ -213,10 +261,10 @@ fn pair(
 
 impl Located {
     /// Keys are named by their digest.
-    pub(super) fn redacted(mut self) -> Self {
+    pub(super) fn redacted(mut self, key: &[String]) -> Self {
         for list in [&mut self.changed, &mut self.lost, &mut self.extra, &mut self.either] {
             for (words, _) in list.iter_mut() {
-                *words = redacted(words);
+                *words = redacted(words, key);
             }
         }
         self.notes.clear();
@@ -225,10 +273,20 @@ impl Located {
 
     /// For a person, one line or a few.
     pub(super) fn words(&self, was: &TableFingerprint, is: &TableFingerprint) -> Vec<String> {
+        self.words_against("baseline", was, is)
+    }
+
+    /// As [`Located::words`], where the rows were compared with those of the `other` side.
+    pub(super) fn words_against(
+        &self,
+        other: &str,
+        was: &TableFingerprint,
+        is: &TableFingerprint,
+    ) -> Vec<String> {
         let table = &was.table;
         let counts = match (was.rows, is.rows) {
             (was, is) if was == is => format!("{} in both", counted(was, "row")),
-            (was, is) => format!("{} in the baseline, {} here", counted(was, "row"), grouped(is)),
+            (was, is) => format!("{} in the {other}, {} here", counted(was, "row"), grouped(is)),
         };
         let lists = [
             ("changed", &self.changed),
@@ -261,12 +319,10 @@ impl Located {
     }
 }
 
-/// A key by its digest: its columns stay readable.
-pub(super) fn redacted(words: &str) -> String {
-    let names: Vec<&str> =
-        words.split(' ').filter_map(|part| part.split_once('=').map(|(name, _)| name)).collect();
+/// A key by its digest, behind the names of its columns.
+pub(super) fn redacted(words: &str, key: &[String]) -> String {
     let digest = Digest::of(words.as_bytes()).to_string();
-    format!("{}#{}", if names.is_empty() { "row".to_owned() } else { names.join(",") }, &digest[..16])
+    format!("{}#{}", if key.is_empty() { "row".to_owned() } else { key.join(",") }, &digest[..16])
 }
 
 fn list(keys: &[(String, u64)]) -> String {
@@ -275,9 +331,9 @@ fn list(keys: &[(String, u64)]) -> String {
         .take(NAMED)
         .map(|(name, times)| if *times == 1 { name.clone() } else { format!("{name} ({times} times)") })
         .collect();
-    let rest = keys.len().saturating_sub(NAMED);
+    let rest: u64 = keys.iter().skip(NAMED).map(|(_, times)| times).sum();
     if rest > 0 {
-        words.push(format!("and {} more", grouped(rest as u64)));
+        words.push(format!("and {} more", grouped(rest)));
     }
     words.join(", ")
 }

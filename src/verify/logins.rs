@@ -101,6 +101,15 @@ pub(super) fn live(source: &Source, folder: &Path) -> Result<Option<Login>, Faul
     }
 }
 
+/// The kind of server that the source is on.
+pub(super) fn live_engine(source: &Source) -> Option<ServerEngine> {
+    match source {
+        Source::Dump(dump) => Some(dump.engine),
+        Source::Command(commands) => commands.live.as_ref().map(|(engine, _)| *engine),
+        Source::Sqlite(_) | Source::Unsupported { .. } => None,
+    }
+}
+
 fn place(outputs: &Outputs, engine: ServerEngine) -> Option<(String, u16)> {
     let port = outputs.get("port").and_then(|port| port.parse().ok());
     if let Some(host) = outputs.get("host") {

@@ -1,9 +1,13 @@
 //! Proof that the restored data is right.
 //!
 //! ```text
-//!   Checks ─┬─> sql ──> sqlite          integrity, fingerprint, query, freshness
+//!   Checks ─┬─> sql ─┬─> tables     fingerprints ──> difference, location (which rows), source (`expect: source`)
+//!           │        ├─> whole      integrity, schema, sequences, references ──> catalog
+//!           │        └─> answer     queries, freshness
+//!           │              each against a Session: sqlite, or a server's
 //!           └─> http (given by the composition root)
-//!   fingerprint, sketch, difference, answer, moment, value, statement: pure
+//!   fingerprint, cells, sketch, difference, answer, moment, value, statement: pure
+//!   baseline: the same on the source.   `docs/fingerprints.md` has the algorithms.
 //! ```
 
 pub mod http;
@@ -19,6 +23,7 @@ mod fingerprint;
 mod location;
 mod logins;
 mod moment;
+mod mysql;
 mod postgres;
 mod sketch;
 mod source;
@@ -81,7 +86,7 @@ pub struct TableFingerprint {
 pub struct ChangedRows {
     /// The column that told.
     pub column: String,
-    /// 64 bits of a hash of each key, hexadecimal, in order.
+    /// 64 bits of a hash of each key, as the engine writes them, in order.
     pub keys: Vec<String>,
 }
 

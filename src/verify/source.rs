@@ -10,7 +10,7 @@ use super::{
     logins,
     sql::{Mark, Session, Target, Trouble, open_server, outcome},
     tables::{Binder, Measured, how, measure},
-    targets::{Aim, is_named},
+    targets::Aim,
     words::{counted, grouped},
 };
 use crate::{
@@ -110,9 +110,7 @@ async fn differences(
 ) -> Result<u64, Trouble> {
     let mut differing = 0;
     for (target, print) in &here.tables {
-        let Some((live_target, was)) =
-            there.tables.iter().find(|(_, was)| is_named(&was.table, target.name()))
-        else {
+        let Some((live_target, was)) = there.tables.iter().find(|(_, was)| was.table == target.name()) else {
             differing += 1;
             details.push(format!("{}: not in the source", target.name()));
             continue;
@@ -128,8 +126,10 @@ async fn differences(
                 let sides = Sides { session: &mut *session, target, live: &mut *live, live_target };
                 let located = sides.locate(check, was, print).await?;
                 details.extend(match located {
-                    Some(located) if check.redact_keys => located.redacted().words(was, print),
-                    Some(located) => located.words(was, print),
+                    Some(located) if check.redact_keys => {
+                        located.redacted(&was.key).words_against("source", was, print)
+                    }
+                    Some(located) => located.words_against("source", was, print),
                     None => vec![format!(
                         "{}: very many rows differ ({} in the source, {} here)",
                         was.table,
@@ -143,14 +143,14 @@ async fn differences(
                 let names = session.names(target, &difference.hashed_keys()).await?;
                 details.extend(difference.words(was, print, |key| {
                     let words = super::tables::key_words(key, was, &names);
-                    if check.redact_keys { redacted(&words) } else { words }
+                    if check.redact_keys { redacted(&words, &was.key) } else { words }
                 }));
             }
         }
     }
     if check.of == FingerprintOf::AllTables {
         for (target, was) in &there.tables {
-            if !here.tables.iter().any(|(_, print)| is_named(&print.table, target.name())) {
+            if !here.tables.iter().any(|(_, print)| print.table == target.name()) {
                 differing += 1;
                 details.push(format!(
                     "{}: the table is missing; it has {}",

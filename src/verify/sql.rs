@@ -16,6 +16,7 @@ use super::{
     cells::Element,
     fingerprint::Key,
     logins::{self, ScratchServers},
+    mysql::MysqlSession,
     postgres::{PostgresSession, Reading},
     sqlite,
     statement::Statement,
@@ -24,12 +25,13 @@ use super::{
 use crate::{
     drill::{CheckOutcome, CheckStatus, Fault, FaultClass, Outputs},
     playbook::{CheckKind, FingerprintExpect, ServerEngine, Template},
-    ports::{CheckRequest, Verifier},
+    ports::{CheckRequest, Tick, Verifier},
     server::Login,
     time::{Period, SystemClock, Timestamp},
 };
 use async_trait::async_trait;
-use std::{collections::BTreeMap, path::Path};
+use futures_util::future::BoxFuture;
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 /// How long a check may take that reads whole tables, where the playbook does not say.
 const SCAN_TIMEOUT: Period = Period::from_secs(6 * 3600);
@@ -92,6 +94,17 @@ pub(super) trait Session: Send {
         Err(unsupported("bucket sums"))
     }
 
+    /// Where keys of integers lie, one answer for each.
+    async fn places(
+        &mut self,
+        target: &Target,
+        how: How,
+        keys: &[Vec<i128>],
+    ) -> Result<Vec<Option<Element>>, Trouble> {
+        let _ = (target, how);
+        Ok(vec![None; keys.len()])
+    }
+
     /// The key and hash of each row in some buckets.
     async fn marks(&mut self, target: &Target, how: How, buckets: &[u32]) -> Result<Vec<Mark>, Trouble> {
         let _ = (target, how, buckets);
@@ -137,6 +150,11 @@ pub(super) trait Session: Send {
         Ok(Vec::new())
     }
 
+    /// Tells from outside what the session is doing, where the engine lets it be seen.
+    fn watch(&self) -> Option<Watch> {
+        None
+    }
+
     /// What should be said beside each outcome, such as that the user could write.
     fn remarks(&self) -> Vec<String> {
         Vec::new()
@@ -151,6 +169,9 @@ pub(super) trait Session: Send {
 
 /// Told how many rows were read, and of how many.
 pub(super) type Seen<'a> = &'a (dyn Fn(u64, Option<u64>) + Send + Sync);
+
+/// Looks once at what a session is doing.
+pub(super) type Watch = Box<dyn Fn() -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
 fn unsupported(what: &str) -> Trouble {
     Fault::new(FaultClass::Permanent, format!("{what} can't be had of this kind of database")).into()
@@ -348,14 +369,14 @@ async fn look(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<CheckO
         CheckKind::Fingerprint(check) => tables::check(session.as_mut(), ask, check).await,
         CheckKind::Query { sql, expect, allow_empty } => {
             let statement = bind(session.as_ref(), sql, ask)?;
-            session.answer(&statement, answer::rows_needed(expect)).await.map(|answer| {
+            answered(session.as_mut(), &statement, answer::rows_needed(expect), ask).await.map(|answer| {
                 let rows = answer.rows;
                 judged(answer::judge(expect, &answer, *allow_empty), rows)
             })
         }
         CheckKind::Freshness { sql, max_age } => {
             let statement = bind(session.as_ref(), sql, ask)?;
-            session.answer(&statement, 2).await.map(|answer| {
+            answered(session.as_mut(), &statement, 2, ask).await.map(|answer| {
                 let mut judgement = answer::judge_freshness(&answer, *max_age, ask.declared);
                 let newer = judgement.freshness.zip(ask.point).filter(|(at, point)| *at > point.time);
                 if let Some((at, point)) = newer {
@@ -378,6 +399,42 @@ async fn look(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<CheckO
         outcome.details.extend(remarks);
         outcome
     })
+}
+
+/// How often is told that a query still runs.
+const STILL: Duration = Duration::from_secs(5);
+
+/// Runs a query; one that takes long, over storage that is loaded on first touch perhaps, tells that it is at work.
+async fn answered(
+    session: &mut dyn Session,
+    statement: &Statement,
+    enough: u64,
+    ask: &CheckRequest<'_>,
+) -> Result<Answer, Trouble> {
+    let watch = session.watch();
+    let started = SystemClock::read().monotonic;
+    let tell = async {
+        loop {
+            tokio::time::sleep(STILL).await;
+            let doing = match &watch {
+                Some(watch) => watch().await.map(|doing| format!(", {doing}")),
+                None => None,
+            };
+            let so_far: Period = SystemClock::read().monotonic.saturating_sub(started).into();
+            ask.progress.tick(Tick {
+                step: ask.step.clone(),
+                what: ask.check.name.clone(),
+                done: None,
+                total: None,
+                unit: "rows",
+                note: format!("running for {}{}", so_far.human(), doing.unwrap_or_default()),
+            });
+        }
+    };
+    tokio::select! {
+        done = session.answer(statement, enough) => done,
+        never = tell => never,
+    }
 }
 
 async fn open(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<Box<dyn Session>, Trouble> {
@@ -412,7 +469,7 @@ pub(super) async fn open_server(
     let reading = Reading { connections, scratch, snapshot: None };
     match login.engine {
         ServerEngine::Postgres => Ok(Box::new(PostgresSession::open(login, reading).await?)),
-        ServerEngine::Mysql => Err(unsupported("checks on MySQL")),
+        ServerEngine::Mysql => Ok(Box::new(MysqlSession::open(login, connections, scratch).await?)),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     source,
     sql::{How, LeftOut, Session, Target, Trouble, outcome},
     statement::Statement,
-    targets::{Aim, hint, is_named, targets},
+    targets::{Aim, hint, targets},
     words::{counted, grouped},
 };
 use crate::{
@@ -243,7 +243,7 @@ pub(super) async fn against(
     let all = check.of == FingerprintOf::AllTables;
     let mut differing = 0;
     for (target, print) in &measured.tables {
-        let Some(was) = baseline.iter().find(|was| is_named(&was.table, target.name())) else {
+        let Some(was) = baseline.iter().find(|was| was.table == target.name()) else {
             differing += 1;
             details.push(match all {
                 true => format!("{}: not in the baseline", target.name()),
@@ -269,15 +269,14 @@ pub(super) async fn against(
                 let names = session.names(target, &difference.hashed_keys()).await?;
                 details.extend(difference.words(was, print, |key| {
                     let words = key_words(key, was, &names);
-                    if check.redact_keys { location::redacted(&words) } else { words }
+                    if check.redact_keys { location::redacted(&words, &was.key) } else { words }
                 }));
             }
         }
     }
     if all {
-        let here = |was: &&TableFingerprint| {
-            measured.tables.iter().any(|(target, _)| is_named(&was.table, target.name()))
-        };
+        let here =
+            |was: &&TableFingerprint| measured.tables.iter().any(|(target, _)| was.table == target.name());
         for was in baseline.iter().filter(|was| !here(was)) {
             differing += 1;
             let names = measured.tables.iter().map(|(target, _)| target.name());
@@ -300,7 +299,7 @@ fn in_words(
     is: &TableFingerprint,
 ) -> Vec<String> {
     match found {
-        Ok(located) if redact => located.redacted().words(was, is),
+        Ok(located) if redact => located.redacted(&was.key).words(was, is),
         Ok(located) => located.words(was, is),
         Err(why) => RowDifference::Unknown(why).words(was, is, |_| String::new()),
     }

@@ -9,6 +9,7 @@ use crate::{
     playbook::{FingerprintCheck, FingerprintOf},
     time::Timestamp,
 };
+use std::collections::BTreeMap;
 
 /// What a fingerprint is taken for.
 #[derive(Debug, Clone, Copy)]
@@ -45,9 +46,10 @@ pub(super) async fn targets(
         if chosen.is_empty() {
             measured.faults.push("there are no tables".to_owned());
         }
-        for (kind, words) in
-            [(TableKind::Virtual, "virtual tables"), (TableKind::Shadow, "tables behind virtual tables")]
-        {
+        for (kind, words) in [
+            (TableKind::Virtual, "virtual and foreign tables"),
+            (TableKind::Shadow, "tables behind virtual tables"),
+        ] {
             let left: Vec<&str> =
                 tables.iter().filter(|table| table.kind == kind).map(|table| table.name.as_str()).collect();
             if !left.is_empty() {
@@ -67,8 +69,16 @@ pub(super) async fn targets(
     for table in chosen {
         let mut shape = session.describe(table).await?;
         columns.extend(shape.columns.iter().map(|(column, _)| format!("{}.{column}", shape.table.name)));
-        let excluded =
-            |column: &str| check.exclude.iter().find(|entry| names_column(entry, &shape.table.name, column));
+        // "ID" beside "id": an entry that is a column's very name means no other.
+        let exact = |entry: &str| {
+            shape.columns.iter().any(|(column, _)| entry == format!("{}.{column}", shape.table.name))
+        };
+        let excluded = |column: &str| {
+            check.exclude.iter().find(|entry| match exact(entry) {
+                true => **entry == format!("{}.{column}", shape.table.name),
+                false => names_column(entry, &shape.table.name, column),
+            })
+        };
         let out: Vec<(String, &String)> =
             shape.columns.iter().filter_map(|(name, _)| Some((name.clone(), excluded(name)?))).collect();
         for (column, entry) in out {
@@ -112,9 +122,16 @@ pub(super) fn hint<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -
 }
 
 /// Whether a playbook's word for a table means the one of that name.
-pub(super) fn is_named(name: &str, wanted: &str) -> bool {
+fn is_named(name: &str, wanted: &str) -> bool {
     name.eq_ignore_ascii_case(wanted)
         || wanted.strip_prefix("public.").is_some_and(|wanted| name.eq_ignore_ascii_case(wanted))
+}
+
+/// What a playbook says of a table: under its very name, else whatever the case of its letters.
+fn entry_of<'a, T>(entries: &'a BTreeMap<String, T>, name: &str) -> Option<&'a T> {
+    entries
+        .get(name)
+        .or_else(|| entries.iter().find(|(table, _)| is_named(name, table)).map(|(_, entry)| entry))
 }
 
 /// The table that is meant: as it is written, else whatever the case of its letters.
@@ -132,10 +149,10 @@ fn narrow(
     measured: &mut Measured,
 ) -> Result<(), Trouble> {
     let name = shape.table.name.clone();
-    if let Some((_, condition)) = check.conditions.iter().find(|(table, _)| is_named(&name, table)) {
+    if let Some(condition) = entry_of(&check.conditions, &name) {
         shape.condition = Some(binder.condition(condition)?);
     }
-    let Some((_, column)) = check.changed_since.iter().find(|(table, _)| is_named(&name, table)) else {
+    let Some(column) = entry_of(&check.changed_since, &name) else {
         return Ok(());
     };
     if !shape.columns.iter().any(|(name, _)| name == column) {
@@ -151,7 +168,7 @@ fn narrow(
             "`changed_since` of {name} needs the moment of a recovery point, and none was given"
         )),
         Aim::Restored(baseline) => {
-            let was = baseline.iter().find(|was| is_named(&was.table, &name));
+            let was = baseline.iter().find(|was| was.table == name);
             match was.and_then(|was| was.changed.as_ref()) {
                 Some(changed) if changed.column == *column => {
                     shape.left_out = LeftOut::Keys(changed.keys.clone());

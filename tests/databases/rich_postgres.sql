@@ -3,7 +3,7 @@
 
 do $$ declare name text; begin
   foreach name in array array['rich_owner', 'rich_reader', 'rich_writer'] loop
-    if not exists (select from pg_roles where rolname = name) then execute format('create role %I', name); end if;
+    begin execute format('create role %I', name); exception when duplicate_object or unique_violation then null; end;
   end loop;
 end $$;
 
@@ -160,6 +160,7 @@ insert into rich.hashed select generate_series(1, 50);
 insert into rich.refers_to_partitioned select n, n from generate_series(1, 20) n;
 create table rich.parent (id integer not null, what text, constraint what_check check (what <> ''), constraint no_child check (id > 0) no inherit);
 create table rich.child (extra integer) inherits (rich.parent);
+alter table rich.parent add column came_later text default 'x';
 insert into rich.parent values (1, 'p');
 insert into rich.child values (1, 'c', 5);
 create table rich.typed of shop.address (primary key (street));

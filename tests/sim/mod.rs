@@ -22,7 +22,7 @@ mod named;
 mod observer;
 mod person;
 mod provider;
-mod rng;
+pub mod rng;
 mod run;
 mod scenario;
 mod seeds;

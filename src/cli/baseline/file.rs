@@ -4,7 +4,7 @@
 //! `baselines` as JSON without spaces, its keys in the order of the file: it shows damage on the way. It holds digests,
 //! counts and keys' sums, and no rows; it is no secret, and not signed: whoever can change it can make a wrong restore look right.
 
-use super::{key, listed};
+use super::{key, listed, say};
 use crate::{
     app::App,
     error::Failure,
@@ -15,7 +15,7 @@ use crate::{
     verify::wanted_baselines,
 };
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 const FORMAT: &str = "firedrill/baseline/v1";
 
@@ -93,6 +93,7 @@ pub(super) async fn import(
     }
     let now = SystemClock::wall();
     let mut taken = Vec::new();
+    let mut not_here = BTreeSet::new();
     for entry in file.baselines {
         let all = wanted_baselines(playbook);
         let wanted = all.iter().find(|wanted| *wanted.step == entry.step && wanted.check.name == entry.check);
@@ -106,11 +107,19 @@ pub(super) async fn import(
         })?;
         let mut baseline = entry.baseline;
         let name = |id: &str| Path::new(id).file_name().map(|name| name.to_string_lossy().into_owned());
+        let candidates = listed(app, playbook, wanted, now).await?;
+        let same = |id: &str| candidates.iter().find(|candidate| candidate.point.id == id);
         let here = match point {
-            Some(point) => point.to_owned(),
+            Some(point) => {
+                if let Some(other) = same(point).filter(|same| same.point.time != baseline.point_time) {
+                    return Err(wrong(format!(
+                        "its baselines are of the moment {}, and {point} is of {}: compared with those, nothing could be proven",
+                        baseline.point_time, other.point.time
+                    )));
+                }
+                point.to_owned()
+            }
             None => {
-                let candidates = listed(app, playbook, wanted, now).await?;
-                let same = |id: &str| candidates.iter().find(|candidate| candidate.point.id == id);
                 let alike = || {
                     candidates.iter().find(|candidate| {
                         name(&candidate.point.id) == name(&baseline.point)
@@ -119,12 +128,25 @@ pub(super) async fn import(
                 };
                 let found = same(&baseline.point).or_else(alike);
                 // One that is not here yet may still come.
-                found.map_or(baseline.point.clone(), |candidate| candidate.point.id.clone())
+                found.map_or_else(
+                    || {
+                        not_here.insert((baseline.point.clone(), baseline.point_time));
+                        baseline.point.clone()
+                    },
+                    |candidate| candidate.point.id.clone(),
+                )
             }
         };
         baseline.point.clone_from(&here);
         let key = key(playbook, wanted, &here);
         taken.push((key, baseline));
+    }
+    for (point, time) in &not_here {
+        say(&format!(
+            "note: no recovery point here is {point} of {}, so this baseline waits for one that is called exactly so; \
+             import it again once the backup is here, or say with --point which one it is of",
+            time.human()
+        ));
     }
     for (key, baseline) in &taken {
         app.journal().save_baseline(key, baseline).await?;

@@ -1,10 +1,11 @@
 //! How a restored schema differs from its baseline, in lines that a person can act on.
 //!
-//! An object's name begins with its kind: `table shop.orders`, `column shop.orders.total`, `index shop.by_day on shop.orders`,
-//! `grant select on table shop.orders to readonly`. What belongs to a table goes with it: where the table is missing, so are its
-//! columns and grants, and one line says it; a pattern that leaves a table out leaves out what belongs to it.
+//! Where a table is missing, so are its columns and grants: one line says it.
 
-use super::hex;
+use super::{
+    hex,
+    names::{belongs_to, kind_and_name},
+};
 use crate::verify::{
     SchemaSnapshot,
     words::{counted, nearest},
@@ -12,11 +13,8 @@ use crate::verify::{
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Patterns that leave out owners and grants, for a restore that does not keep them.
-pub const OWNERS_AND_GRANTS: [&str; 4] = ["owner of *", "grant *", "revoke *", "default *"];
-
-/// Kinds of object that others belong to.
-const TABLES: [&str; 4] = ["table", "foreign table", "view", "materialized view"];
+/// Among more new objects of a kind, none is guessed to be the one that is missing.
+const GUESSED: usize = 200;
 /// A definition that is longer is cut to where it differs.
 const LONGEST: usize = 240;
 
@@ -30,28 +28,6 @@ pub fn digest(snapshot: &SchemaSnapshot) -> String {
         }
     }
     format!("fd1-schema-sha256:{}", hex(&hash.finalize()))
-}
-
-/// The objects that none of the patterns names, nor what they belong to.
-///
-/// `*` stands for anything. A pattern names the whole object (`table shop.tmp_*`) or, without a space, a name of any kind. A name
-/// without a schema is also one in `public`.
-pub fn without(snapshot: &SchemaSnapshot, patterns: &[impl AsRef<str>]) -> SchemaSnapshot {
-    let named = |object: &str| {
-        let short = object.replacen(" public.", " ", 1);
-        patterns.iter().any(|pattern| {
-            let pattern = pattern.as_ref().trim();
-            [object, &short].into_iter().any(|object| {
-                matches(pattern, object)
-                    || !pattern.contains(' ')
-                        && kind_and_name(object).is_some_and(|(_, name)| matches(pattern, name))
-            })
-        })
-    };
-    let objects = snapshot.objects.iter().filter(|(object, definition)| {
-        !named(object) && !belongs_to(object, definition).iter().any(|owner| named(owner))
-    });
-    SchemaSnapshot { objects: objects.map(|(name, definition)| (name.clone(), definition.clone())).collect() }
 }
 
 /// Each difference in words, what is missing first; none: they are equal.
@@ -72,11 +48,17 @@ pub fn compare(baseline: &SchemaSnapshot, restored: &SchemaSnapshot) -> Vec<Stri
         if object.starts_with("column order of ") && !same_columns(was, is) {
             continue;
         }
-        let (was, is) = differing(was, is);
-        lines.push(format!("{object} was {was}, is {is}"));
+        lines.push(match (was.as_str(), is.as_str()) {
+            ("", is) => format!("{object} is {}, and was not", shown(is)),
+            (was, "") => format!("{object} was {}, and is not", shown(was)),
+            (was, is) => {
+                let (was, is) = differing(was, is);
+                format!("{object} was {was}, is {is}")
+            }
+        });
     }
     for object in new.alone.keys() {
-        let with = new.with(object).map(|with| format!(", and so is {with}")).unwrap_or_default();
+        let with = new.with(object).map(|with| format!(", and with it {with}")).unwrap_or_default();
         lines.push(format!("{object} is new: not in the baseline{with}"));
     }
     lines
@@ -142,6 +124,9 @@ fn renamed(object: &str, definition: &str, new: &BTreeMap<&str, &str>) -> Option
             kind_and_name(other).filter(|(other, _)| *other == kind).map(|(_, name)| (name, *definition))
         })
         .collect();
+    if alike.len() > GUESSED {
+        return None;
+    }
     let same: Vec<&str> = alike
         .iter()
         .filter(|(_, other)| !definition.is_empty() && *other == definition)
@@ -151,124 +136,6 @@ fn renamed(object: &str, definition: &str, new: &BTreeMap<&str, &str>) -> Option
         return Some(format!("{one} is new and is the same"));
     }
     nearest(name, alike.iter().map(|(name, _)| *name)).map(|near| format!("there is {near}, which is new"))
-}
-
-/// The kinds whose names are more than a word.
-const KINDS: [&str; 46] = [
-    "column order of",
-    "materialized view",
-    "foreign table",
-    "event trigger",
-    "foreign data wrapper",
-    "text search configuration",
-    "text search dictionary",
-    "text search parser",
-    "text search template",
-    "operator family",
-    "operator class",
-    "access method",
-    "user mapping for",
-    "transform for",
-    "owner of",
-    "database",
-    "schema",
-    "extension",
-    "table",
-    "view",
-    "column",
-    "constraint",
-    "index",
-    "trigger",
-    "rule",
-    "policy",
-    "function",
-    "procedure",
-    "aggregate",
-    "type",
-    "domain",
-    "sequence",
-    "statistics",
-    "collation",
-    "cast",
-    "operator",
-    "conversion",
-    "server",
-    "language",
-    "grant",
-    "revoke",
-    "default",
-    "event",
-    "partition",
-    "package",
-    "period",
-];
-
-/// `table`, `shop.orders`.
-fn kind_and_name(object: &str) -> Option<(&'static str, &str)> {
-    KINDS.iter().find_map(|kind| {
-        let name = object.strip_prefix(kind)?.strip_prefix(' ')?;
-        Some((*kind, name))
-    })
-}
-
-/// The objects that an object may belong to, by name.
-fn belongs_to(object: &str, definition: &str) -> Vec<String> {
-    let tables = |name: &str| TABLES.iter().map(|kind| format!("{kind} {name}")).collect();
-    let Some((kind, name)) = kind_and_name(object) else { return Vec::new() };
-    match kind {
-        "column" | "constraint" | "trigger" | "rule" | "policy" | "partition" => {
-            outside_quotes(name, ".").last().map(|at| tables(&name[..*at])).unwrap_or_default()
-        }
-        "index" | "statistics" => {
-            outside_quotes(name, " on ").last().map(|at| tables(&name[at + 4..])).unwrap_or_default()
-        }
-        "column order of" | "owner of" => vec![name.to_owned()],
-        "grant" | "revoke" => {
-            let end = outside_quotes(name, if kind == "grant" { " to " } else { " from " });
-            let on = outside_quotes(name, " on ");
-            let thing = on.first().zip(end.last()).and_then(|(on, end)| name.get(on + 4..*end));
-            thing.map(|thing| vec![thing.to_owned()]).unwrap_or_default()
-        }
-        "sequence" => ["owned by ", "identity of "]
-            .iter()
-            .find_map(|word| {
-                let at = *outside_quotes(definition, word).last()?;
-                let column = &definition[at + word.len()..];
-                outside_quotes(column, ".").last().map(|at| tables(&column[..*at]))
-            })
-            .unwrap_or_default(),
-        _ => Vec::new(),
-    }
-}
-
-/// Where a text stands in a name, outside of quotes.
-fn outside_quotes(name: &str, wanted: &str) -> Vec<usize> {
-    let mut quote = None;
-    let mut found = Vec::new();
-    for (at, c) in name.char_indices() {
-        match quote {
-            Some(open) if c == open => quote = None,
-            Some(_) => {}
-            None if c == '"' || c == '`' => quote = Some(c),
-            None if name[at..].starts_with(wanted) => found.push(at),
-            None => {}
-        }
-    }
-    found
-}
-
-/// Whether a text is what a pattern stands for; `*` is anything.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
-    let Some(last) = parts.next_back() else { return rest.is_empty() };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
 }
 
 /// Whether two lists name the same columns, in whatever order.
@@ -281,7 +148,7 @@ fn same_columns(was: &str, is: &str) -> bool {
 fn differing(was: &str, is: &str) -> (String, String) {
     let (was, is) = (digests_cut(was), digests_cut(is));
     if was.len().max(is.len()) <= LONGEST {
-        return (quoted_if_empty(was), quoted_if_empty(is));
+        return (was, is);
     }
     let before = was.chars().zip(is.chars()).take_while(|(a, b)| a == b).count();
     let behind = was.chars().rev().zip(is.chars().rev()).take_while(|(a, b)| a == b).count();
@@ -294,10 +161,6 @@ fn differing(was: &str, is: &str) -> (String, String) {
         format!("{}{middle}{}", if start > 0 { "…" } else { "" }, if end < length { "…" } else { "" })
     };
     (cut(&was), cut(&is))
-}
-
-fn quoted_if_empty(text: String) -> String {
-    if text.is_empty() { "without more".to_owned() } else { text }
 }
 
 /// A definition as it is shown where there is nothing to compare it with.
@@ -367,6 +230,12 @@ mod tests {
                 "table shop.extra is new: not in the baseline",
             ]
         );
+        let option = [("grant select on table shop.orders to readonly", "with grant option")];
+        let restored = shop_but("", &option);
+        assert_eq!(
+            compare(&schema(&SHOP), &restored),
+            ["grant select on table shop.orders to readonly is with grant option, and was not"]
+        );
         let restored = shop_but("grant select on table shop.orders to readonly", &[]);
         assert_eq!(
             compare(&schema(&SHOP), &restored),
@@ -383,7 +252,7 @@ mod tests {
         assert_eq!(
             compare(&schema(&[]), &schema(&SHOP)),
             [
-                "table shop.orders is new: not in the baseline, and so is 2 columns, 1 constraint, 1 grant and 1 index"
+                "table shop.orders is new: not in the baseline, and with it 2 columns, 1 constraint, 1 grant and 1 index"
             ]
         );
     }
@@ -427,45 +296,6 @@ mod tests {
     }
 
     #[test]
-    fn patterns_leave_out_what_belongs_to_an_object_too() {
-        let all = schema(&[
-            ("table public.tmp_1", ""),
-            ("column public.tmp_1.id", "integer"),
-            ("index public.odd on public.tmp_1", "btree (id)"),
-            ("sequence public.tmp_1_id_seq", "bigint start 1, owned by public.tmp_1.id"),
-            ("grant select (id) on table public.tmp_1 to \"a to b\"", ""),
-            ("grant select on table public.kept to \"a to b\"", ""),
-            ("table public.kept", ""),
-            ("view shop.tmp_view", ""),
-        ]);
-        let left = |patterns: &[&str]| without(&all, patterns).objects.into_keys().collect::<Vec<_>>();
-        let kept =
-            ["grant select on table public.kept to \"a to b\"", "table public.kept", "view shop.tmp_view"];
-        assert_eq!(left(&["table tmp_*"]), kept);
-        assert_eq!(left(&["table public.tmp_*"]), kept);
-        assert_eq!(left(&["*.tmp_*"]).len(), 2);
-        assert_eq!(left(&["kept"]).len(), 6);
-        assert_eq!(left(&["table"]).len(), 8);
-        assert_eq!(left(&OWNERS_AND_GRANTS).len(), 6);
-    }
-
-    #[test]
-    fn a_star_stands_for_anything() {
-        for (pattern, text, yes) in [
-            ("a*c", "abc", true),
-            ("a*c", "ac", true),
-            ("a*c", "acb", false),
-            ("*", "", true),
-            ("a", "ab", false),
-            ("a*b*c", "a1b2b3c", true),
-            ("aa*aa", "aaa", false),
-            ("*x", "ax", true),
-        ] {
-            assert_eq!(matches(pattern, text), yes, "{pattern} {text}");
-        }
-    }
-
-    #[test]
     fn a_digest_tells_every_change() {
         let one = digest(&schema(&SHOP));
         assert!(one.starts_with("fd1-schema-sha256:") && one.len() == 18 + 64, "{one}");
@@ -484,8 +314,8 @@ mod tests {
         let (was, is) = differing(&long, &format!("{long}{long}"));
         assert!(was.len() < is.len(), "{was} {is}");
         assert_eq!(
-            differing("text sha256:00112233445566778899aabbccddeeff, x", ""),
-            ("text sha256:00112233…, x".to_owned(), "without more".to_owned())
+            differing("text sha256:00112233445566778899aabbccddeeff, x", "y"),
+            ("text sha256:00112233…, x".to_owned(), "y".to_owned())
         );
     }
 }

@@ -5,29 +5,33 @@
 //!                        ├─> sequences    where each stands, against the largest value it gave ──> Findings
 //!                        ├─> references   each foreign key by an anti-join ──> Findings
 //!                        └─> snapshot     a definition for each object ──> SchemaSnapshot
-//!                                             without (exclude) ──> compare, digest        pure
+//!                                             names, compare: without (exclude), compare, digest     pure
 //! ```
-//! The session is to be the check's own: what its answers depend on (search path, zone, formats) is pinned and stays so.
-//! Nothing is written, but for an extension that the caller allows, in a transaction that is rolled back.
-//! [`postgres`](self) 13 to 18; MySQL 8 and later; MariaDB 10.6 and later.
+//! For PostgreSQL 13 to 18, MySQL 8 and later, MariaDB 10.6 and later. The session is to be the check's own: what the answers depend
+//! on (search path, zone, formats, SQL mode) is pinned and stays so, and MySQL's CHECK TABLE ends a transaction. Nothing is written,
+//! but for an extension that the caller allows, in a transaction that is rolled back.
 //!
 //! A snapshot is in words that are the same whatever the server's version: the same dump restored to each gives the same
-//! snapshot. What it does not cover:
+//! snapshot. Extensions come in a version of their server, and say so. Between MySQL and MariaDB what is one in both is the same;
+//! an expression that one of them writes in words of its own differs, and is shown. What a snapshot does not cover:
 //!
 //! - PostgreSQL: comments, security labels, publications, subscriptions, tablespaces, large objects, settings of the database
-//!   and of roles, roles themselves and who is a member of which, options of user mappings, the database's own collation
-//!   and grants, what `public` (the role) may do in `public` (the schema; a default that changed with 15), statistics targets
-//!   of index columns, whether an index is valid (that is integrity's).
-//! - MySQL and MariaDB: comments, row formats and other options of storage, statistics, histograms, accounts themselves, roles,
-//!   global and routine grants, resource groups, the `sql_mode` of tables (that of routines, triggers and events is covered).
+//!   and of roles, roles themselves and who is a member of which, options of user mappings, the database's own collation and
+//!   grants, what everybody may do in the schema `public` and who owns it (defaults that changed with 15), who owns collations,
+//!   statistics, text search objects, operator classes and extensions, names of NOT NULL constraints, statistics targets of
+//!   index columns, the order of columns that inherit, whether an index is valid (that is integrity's).
+//! - MySQL and MariaDB: comments, row formats and other options of storage, parsers of full-text indexes, the database's own
+//!   character set, statistics, accounts themselves, roles, global and routine grants, resource groups.
 
 mod compare;
 mod mysql;
+mod names;
 mod normal;
 mod postgres;
 mod words;
 
-pub use compare::{OWNERS_AND_GRANTS, compare, digest, without};
+pub use compare::{compare, digest};
+pub use names::{OWNERS_AND_GRANTS, without};
 
 use super::{SchemaSnapshot, sql::Integrity};
 use crate::{drill::Fault, playbook::ServerEngine, server::Ask};

@@ -94,7 +94,8 @@ fn quoted_end(chars: &[char], start: usize, escapes: bool) -> usize {
     let quote = chars.get(start).copied().unwrap_or('\'');
     let mut at = start + 1;
     while let Some(&c) = chars.get(at) {
-        if escapes && c == '\\' || c == quote && chars.get(at + 1) == Some(&quote) {
+        let doubled = c == quote && chars.get(at + 1) == Some(&quote);
+        if doubled || escapes && c == '\\' {
             at += 2;
         } else if c == quote {
             return at + 1;

@@ -50,12 +50,12 @@ const PROBE: &str = "select pg_catalog.concat_ws(' ', \
     pg_catalog.uuid_hash_extended('0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0', 5), \
     pg_catalog.hash_array_extended(array[pg_catalog.numeric_send(-1234567.8900), pg_catalog.float8send('-0'), \
       pg_catalog.timestamptz_send('2026-11-23 09:00:00.000001+00'), null, pg_catalog.interval_send('1 mon 2 days 3.5 sec')], 11), \
-    pg_catalog.hashtextextended(('{\"b\": [1.50, null, \"\\u00e9\"], \"a\": {}}'::jsonb)::text collate \"C\", 3), \
+    pg_catalog.hashtextextended(('{\"b\": [1.50, null, \"e\"], \"a\": {}}'::jsonb)::text collate \"C\", 3), \
     pg_catalog.hashtextextended((array[1.5, 'NaN', -0.0, 1e-7]::float8[])::text collate \"C\", 3), \
     pg_catalog.hashtextextended((array[['a b', null], ['', '\"']])::text collate \"C\", 3))";
 /// What PostgreSQL 13 to 18 answer.
 const PROBED: &str = "8953529656456087850 7897695672827216937 8815019864224765693 -2019273770366422841 \
-    2617586450415637884 -4092140575464062744 -4248109637517593960 6355788099181577841";
+    2617586450415637884 7816466194358094209 -4248109637517593960 6355788099181577841";
 
 /// Whether the user could write, and whether queries can run as someone who can't.
 pub(super) async fn role(ask: &mut PostgresAsk, version: u32) -> Result<Role, Fault> {

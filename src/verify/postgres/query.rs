@@ -38,7 +38,11 @@ impl PostgresSession {
             types.push((unique, oid));
         }
         let encoding = self.encoding.clone();
-        Ok(relations::describe_types(self.main()?, &types, &encoding).await?)
+        // Names of types are written out in full, whatever the user's own path is.
+        self.path("").await?;
+        let described = relations::describe_types(self.main()?, &types, &encoding).await?;
+        self.path("default").await?;
+        Ok(described)
     }
 
     pub(super) async fn ask_query(&mut self, statement: &Statement, enough: u64) -> Result<Answer, Trouble> {

@@ -21,7 +21,11 @@ pub(super) struct Relation {
 impl Relation {
     /// As people write it: without its schema where that is `public`.
     pub(super) fn shown(&self) -> String {
-        if self.schema == "public" { self.name.clone() } else { format!("{}.{}", self.schema, self.name) }
+        let plain = |name: &str| if name.contains('.') { quoted(name) } else { name.to_owned() };
+        match self.schema.as_str() {
+            "public" => plain(&self.name),
+            schema => format!("{}.{}", plain(schema), plain(&self.name)),
+        }
     }
 
     /// As SQL takes it. Rows of inheriting tables are theirs; those of partitions are the parent's.
@@ -88,11 +92,12 @@ pub(super) async fn describe(
                select b.attnum, t.oid, t.typtype, t.typbasetype from base b join pg_catalog.pg_type t on t.oid = b.typbasetype \
                where b.typtype = 'd') \
              select a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), n.nspname::text, t.typname::text, \
-               a.attnotnull::text \
+               (a.attnotnull and $2::text <> 'f' and not exists (select from pg_catalog.pg_constraint k where k.conrelid = a.attrelid \
+                 and k.contype = 'n' and not k.convalidated and a.attnum = any(k.conkey)))::text \
              from pg_catalog.pg_attribute a join base b on b.attnum = a.attnum and b.typtype <> 'd' \
              join pg_catalog.pg_type t on t.oid = b.oid join pg_catalog.pg_namespace n on n.oid = t.typnamespace \
              where a.attrelid = $1::text::oid order by a.attnum",
-            &[&relation.oid],
+            &[&relation.oid, &relation.kind.to_string()],
         )
         .await?;
     let mut columns = Vec::new();
@@ -195,7 +200,19 @@ pub(super) async fn leaves(
         let relation = Relation { oid: oid?, schema: schema?, name: name?, kind: kind?.chars().next()? };
         Some((relation, blocks?.parse().ok()?))
     };
-    Ok(rows.into_iter().filter_map(leaf).collect())
+    let leaves: Vec<(Relation, u64)> = rows.into_iter().filter_map(leaf).collect();
+    if let Some((foreign, _)) = leaves.iter().find(|(leaf, _)| leaf.kind == 'f' && relation.kind == 'p') {
+        return Err(Fault::new(
+            FaultClass::Refused,
+            format!(
+                "{} has a partition, {}, that is a foreign table: reading it would reach another server; name the other \
+                 partitions in a `query` instead",
+                relation.shown(),
+                foreign.shown()
+            ),
+        ));
+    }
+    Ok(leaves)
 }
 
 /// About how many rows, from the statistics.
@@ -216,7 +233,12 @@ pub(super) async fn uncovered(ask: &mut PostgresAsk) -> Result<Vec<String>, Faul
         .rows(
             "select 'large objects', count(*)::text, null from pg_catalog.pg_largeobject_metadata union all \
              select 'unlogged', count(*)::text, string_agg(c.oid::pg_catalog.regclass::text, ', ' order by c.oid) from pg_catalog.pg_class c \
-             where c.relkind = 'r' and c.relpersistence = 'u'",
+             where c.relkind = 'r' and c.relpersistence = 'u' union all \
+             select 'materialized views', count(*)::text, string_agg(c.oid::pg_catalog.regclass::text, ', ' order by c.oid) \
+             from pg_catalog.pg_class c where c.relkind = 'm' union all \
+             select 'tables of extensions', count(*)::text, string_agg(c.oid::pg_catalog.regclass::text, ', ' order by c.oid) \
+             from pg_catalog.pg_class c join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+               and d.objid = c.oid and d.deptype = 'e' where c.relkind in ('r', 'p')",
             &[],
         )
         .await?;
@@ -231,7 +253,10 @@ pub(super) async fn uncovered(ask: &mut PostgresAsk) -> Result<Vec<String>, Faul
                 "unlogged tables ({names}) are empty after a crash, a failover and a restore of a snapshot: their rows are \
                  compared as any others"
             )),
-            (what, count) => words.push(format!("not covered: {count} {what}, whose content is in no table")),
+            (what, count) if names.is_empty() => {
+                words.push(format!("not covered: {count} {what}, whose content is in no table"));
+            }
+            (what, _) => words.push(format!("not covered: {what} ({names})")),
         }
     }
     Ok(words)

@@ -21,6 +21,23 @@ use crate::verify::{
 const ROW_SEEDS: [u64; 2] = [u64::from_be_bytes(*b"fd1pgrw1"), u64::from_be_bytes(*b"fd1pgrw2")];
 const KEY_SEED: u64 = u64::from_be_bytes(*b"fd1pgkey");
 
+/// The sums of one bucket, and under `strong` its digest.
+#[derive(Debug, Clone)]
+pub(super) struct Summed {
+    pub(super) bucket: u32,
+    pub(super) cell: Cell,
+    pub(super) strong: Option<String>,
+}
+
+/// What sums can't be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Odd {
+    /// So many rows hold NULL where the catalog says that there is none.
+    Nulls(i128),
+    /// Not numbers.
+    Unreadable,
+}
+
 /// What is scanned, and how rows and keys are known.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
@@ -125,7 +142,7 @@ impl Plan {
         let (bucket, r) = self.place();
         let keys: String = (1..=self.summed).map(|n| format!(", key{n}")).collect();
         let sha = if self.how.strong { ", sha" } else { "" };
-        let mut sums = vec!["count(*)".to_owned(), "sum(g1)".to_owned(), "sum(g2)".to_owned()];
+        let mut sums: Vec<String> = ["count(*)", "count(g1)", "sum(g1)", "sum(g2)"].map(str::to_owned).into();
         sums.extend((1..=self.summed).map(|n| format!("sum(key{n})")));
         sums.extend([
             "sum(p)".to_owned(),
@@ -147,22 +164,56 @@ impl Plan {
         )
     }
 
-    /// Reads a row of [`Plan::sums`]: bucket, cell, and the digest of a bucket under `strong`.
-    pub(super) fn cell(&self, row: &[Option<String>]) -> Option<(u32, Cell, Option<String>)> {
+    /// Reads a row of [`Plan::sums`].
+    pub(super) fn cell(&self, row: &[Option<String>]) -> Result<Summed, Odd> {
         let mut values = row.iter();
-        let mut number = || values.next()?.as_deref()?.parse::<i128>().ok();
-        let bucket = u32::try_from(number()?).ok()?;
-        let mut cell =
-            Cell { count: i64::try_from(number()?).ok()?, s1: number()?, s2: number()?, ..Cell::default() };
+        let mut next = || values.next().ok_or(Odd::Unreadable);
+        let number = |text: &Option<String>| match text {
+            Some(text) => text.parse::<i128>().map_err(|_| Odd::Unreadable),
+            // The sum over rows none of which had a hash.
+            None => Ok(0),
+        };
+        let bucket = u32::try_from(number(next()?)?).map_err(|_| Odd::Unreadable)?;
+        let count = i64::try_from(number(next()?)?).map_err(|_| Odd::Unreadable)?;
+        let hashed = number(next()?)?;
+        if i128::from(count) != hashed {
+            return Err(Odd::Nulls(i128::from(count) - hashed));
+        }
+        let mut cell = Cell { count, s1: number(next()?)?, s2: number(next()?)?, ..Cell::default() };
         for _ in 0..self.summed {
-            cell.keys.push(number()?);
+            cell.keys.push(number(next()?)?);
         }
         let powers = if self.summed == 0 { 4 } else { 3 };
         for power in cell.powers.iter_mut().take(powers) {
-            *power = modulo(number()?);
+            *power = modulo(number(next()?)?);
         }
-        let strong = if self.how.strong { Some(values.next()?.clone()?) } else { None };
-        Some((bucket, cell, strong))
+        let strong = if self.how.strong { Some(next()?.clone().ok_or(Odd::Unreadable)?) } else { None };
+        Ok(Summed { bucket, cell, strong })
+    }
+
+    /// The statement that tells the bucket and the 31 bits of keys that are given as integers.
+    pub(super) fn places(&self, keys: &[Vec<i128>]) -> String {
+        let rows: Vec<String> = keys
+            .iter()
+            .zip(0..)
+            .map(|(key, number): (&Vec<i128>, usize)| {
+                let values: Vec<String> = key.iter().map(|value| format!("({value})::int8")).collect();
+                format!("({number}, {})", values.join(", "))
+            })
+            .collect();
+        let names: Vec<String> = self.key.iter().map(|column| quoted(&column.name)).collect();
+        let inputs = Inputs::new(&self.key, "k");
+        let (bucket, r) = self.place();
+        let first = if self.summed == 1 { format!(", x.{}::int8 as key1", names[0]) } else { String::new() };
+        let key1 = if self.summed == 1 { ", key1" } else { "" };
+        format!(
+            "select n::text, {bucket}::text, ({r})::text from (with f as (select 1) select n, {} as kh{key1} from \
+             (with f as (select 1) select x.n, {}{first} from (values {}) x(n, {})) i) j",
+            inputs.chain("k", KEY_SEED),
+            inputs.list().join(", "),
+            rows.join(", "),
+            names.join(", ")
+        )
     }
 
     /// A key in words, over `x`: `id=5`, `code='a'`; long texts are cut.

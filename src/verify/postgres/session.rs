@@ -18,7 +18,7 @@ use crate::{
         catalog::{self, Findings},
         cells::Element,
         fingerprint::{Head, Key},
-        sql::{Found, How, Integrity, LeftOut, Mark, Seen, Session, Shape, Table, Target, Trouble},
+        sql::{Found, How, Integrity, LeftOut, Mark, Seen, Session, Shape, Table, Target, Trouble, Watch},
         statement::Statement,
     },
 };
@@ -63,6 +63,8 @@ pub(in crate::verify) struct PostgresSession {
     /// Whether the hash functions were looked at.
     pub(super) probed: bool,
     pub(super) scratch: bool,
+    /// Where the log stood right after the snapshot was taken.
+    position: Option<String>,
     pub(super) role: Role,
 }
 
@@ -79,6 +81,11 @@ impl PostgresSession {
         let mut ask = work::open(login, PATIENCE, &processes, reading.snapshot).await?;
         let version = ask.version().await?;
         let encoding = ask.value("select pg_catalog.current_setting('server_encoding')", &[]).await?;
+        let position = match (reading.scratch, reading.snapshot) {
+            (false, None) => position(&mut ask).await,
+            // Of a foreign snapshot only its name is known.
+            (_, snapshot) => snapshot.map(|snapshot| format!("snapshot {snapshot}")),
+        };
         let role = role(&mut ask, version).await?;
         let relations = relations::relations(&mut ask).await?;
         Ok(Self {
@@ -92,6 +99,7 @@ impl PostgresSession {
             encoding: encoding.unwrap_or_default(),
             probed: false,
             scratch: reading.scratch,
+            position,
             role,
         })
     }
@@ -146,6 +154,21 @@ impl PostgresSession {
         };
         self.main()?.run(&set).await
     }
+}
+
+/// The position in the log: where the snapshot is, or a little after it.
+async fn position(ask: &mut PostgresAsk) -> Option<String> {
+    // Inside a savepoint: managed and foreign servers may refuse, and nothing depends on it.
+    ask.run("savepoint position").await.ok()?;
+    let told = ask
+        .value(
+            "select case when pg_catalog.pg_is_in_recovery() then 'replayed LSN ' || pg_catalog.pg_last_wal_replay_lsn()::text \
+             else 'LSN ' || pg_catalog.pg_current_wal_lsn()::text end",
+            &[],
+        )
+        .await;
+    let ended = ask.run("rollback to savepoint position").await;
+    told.ok().flatten().filter(|_| ended.is_ok()).map(|lsn| format!("{lsn} or a little before"))
 }
 
 #[async_trait]
@@ -288,6 +311,27 @@ impl Session for PostgresSession {
         Ok(found.collect())
     }
 
+    async fn places(
+        &mut self,
+        target: &Target,
+        how: How,
+        keys: &[Vec<i128>],
+    ) -> Result<Vec<Option<Element>>, Trouble> {
+        let work = self.work(target, how).await?;
+        let rows = self.main()?.rows(&work.plan.places(keys), &[]).await?;
+        let mut places = vec![None; keys.len()];
+        for row in rows {
+            let mut numbers = row.into_iter().map(|text| text.and_then(|text| text.parse::<u32>().ok()));
+            let mut next = || numbers.next().flatten();
+            if let (Some(n), Some(bucket), Some(r)) = (next(), next(), next())
+                && let Some(place) = places.get_mut(n as usize)
+            {
+                *place = Some(Element { bucket, r });
+            }
+        }
+        Ok(places)
+    }
+
     async fn marks(&mut self, target: &Target, how: How, buckets: &[u32]) -> Result<Vec<Mark>, Trouble> {
         let work = self.work(target, how).await?;
         let sql = work.plan.marks(&work.source, buckets, MARKS + 1);
@@ -349,25 +393,26 @@ impl Session for PostgresSession {
     }
 
     async fn position(&mut self) -> Result<Option<String>, Trouble> {
-        let position = self
-            .main()?
-            .value(
-                "select case when pg_catalog.pg_is_in_recovery() then 'replayed ' || pg_catalog.pg_last_wal_replay_lsn()::text \
-                 else 'LSN ' || pg_catalog.pg_current_wal_lsn()::text end",
-                &[],
-            )
-            .await;
-        // Managed and foreign servers may not tell: nothing depends on it.
-        Ok(position.unwrap_or(None))
+        Ok(self.position.clone())
     }
 
     async fn uncovered(&mut self) -> Result<Vec<String>, Trouble> {
         Ok(relations::uncovered(self.main()?).await?)
     }
 
+    fn watch(&self) -> Option<Watch> {
+        let processes = self.processes.clone();
+        Some(Box::new(move || {
+            let processes = processes.clone();
+            Box::pin(async move { processes.doing().await })
+        }))
+    }
+
     fn remarks(&self) -> Vec<String> {
         match self.role {
             Role::Reader | Role::ReadAll => Vec::new(),
+            // Who restored a database owns it.
+            Role::Writer if self.scratch => Vec::new(),
             Role::Writer => vec![format!(
                 "looked at as {}, who could write; the session is read-only, but give a user who can only read",
                 self.login.user

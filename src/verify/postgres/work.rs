@@ -1,6 +1,6 @@
 //! Connections that share one snapshot, and the ranges that they sum together.
 
-use super::scan::{Plan, table_source};
+use super::scan::{Odd, Plan, Summed as Part, table_source};
 use crate::{
     drill::{Fault, FaultClass},
     server::{
@@ -9,7 +9,7 @@ use crate::{
     },
     time::Period,
     verify::{
-        cells::{Cell, Cells},
+        cells::Cells,
         sql::{Seen, Trouble},
     },
 };
@@ -63,6 +63,22 @@ impl Processes {
         if let Ok(mut ids) = self.ids.lock() {
             ids.clear();
         }
+    }
+
+    /// What the first of them is at, as the server tells.
+    pub(super) async fn doing(&self) -> Option<String> {
+        let first = self.ids.lock().ok()?.first()?.clone();
+        let mut ask = connect(&self.login, Period::ZERO).await.ok()?;
+        let told = ask
+            .value(
+                "select case when wait_event_type = 'IO' then 'waiting for storage (' || wait_event || ')' \
+                 when wait_event is not null then 'waiting: ' || wait_event_type || ' ' || wait_event \
+                 else 'computing' end from pg_catalog.pg_stat_activity where pid = $1::text::int and state = 'active'",
+                &[&first],
+            )
+            .await;
+        ask.close().await;
+        told.ok().flatten()
     }
 
     /// Asks the server to stop what they run.
@@ -184,7 +200,7 @@ pub(super) async fn sum(
             let mut parts = Vec::new();
             while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let part = run(&mut ask, unit, plan, parameters).await?;
-                let counted: u64 = part.iter().map(|(_, cell, _)| cell.count.unsigned_abs()).sum();
+                let counted: u64 = part.iter().map(|part| part.cell.count.unsigned_abs()).sum();
                 rows.fetch_add(counted, Ordering::Relaxed);
                 parts.extend(part);
             }
@@ -199,12 +215,12 @@ pub(super) async fn sum(
                 Some(Ok(done)) => {
                     let (ask, parts) = done?;
                     connections.push(ask);
-                    for (bucket, cell, strong) in parts {
-                        if !summed.cells.add(bucket, &cell) {
+                    for part in parts {
+                        if !summed.cells.add(part.bucket, &part.cell) {
                             return Err(unreadable().into());
                         }
-                        if let Some(strong) = strong {
-                            summed.strong.insert(bucket, (cell.count, strong));
+                        if let Some(strong) = part.strong {
+                            summed.strong.insert(part.bucket, (part.cell.count, strong));
                         }
                     }
                 }
@@ -227,7 +243,7 @@ async fn run(
     unit: &Unit,
     plan: &Plan,
     parameters: &[String],
-) -> Result<Vec<(u32, Cell, Option<String>)>, Trouble> {
+) -> Result<Vec<Part>, Trouble> {
     let jit = match unit.compile {
         true => {
             "set jit = on; set jit_above_cost = 0; set jit_inline_above_cost = 0; set jit_optimize_above_cost = 0"
@@ -244,7 +260,12 @@ async fn run(
     while let Some(row) = rows.try_next().await.map_err(|error| trouble(&error))? {
         let texts = (0..row.len()).map(|column| row.try_get::<Option<String>, _>(column));
         let texts = texts.collect::<Result<Vec<_>, _>>().map_err(|error| trouble(&error))?;
-        cells.push(plan.cell(&texts).ok_or_else(unreadable)?);
+        cells.push(plan.cell(&texts).map_err(|odd| match odd {
+            Odd::Unreadable => Trouble::Fault(unreadable()),
+            Odd::Nulls(rows) => {
+                Trouble::Damaged(format!("{rows} rows hold NULL in a column that is declared NOT NULL"))
+            }
+        })?);
     }
     Ok(cells)
 }

@@ -329,7 +329,7 @@ async fn any_name_and_any_kind_of_table_is_read() {
     assert_eq!(columns, ["select", "a\"b", "rowid", "g", "v"]);
     let outcome = database.compare(&all(), &database).await;
     assert!(passed(&outcome));
-    assert!(outcome.details[0].contains("virtual tables (docs)"), "{outcome:?}");
+    assert!(outcome.details[0].contains("virtual and foreign tables (docs)"), "{outcome:?}");
     assert!(outcome.details[1].contains("docs_content"), "{outcome:?}");
     let named = database.compare(&tables(&["docs", "names"]), &database).await;
     assert!(passed(&named), "{named:?}");

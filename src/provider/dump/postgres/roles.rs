@@ -71,14 +71,16 @@ pub(in super::super) async fn missing(
     Ok(wanted.difference(&there).cloned().collect())
 }
 
-/// Which of these roles are there, and the user who asks can't act as them.
+/// Which of these roles are there, and the user who asks can't act as them. As `pg_database_owner` it can, once it owns the
+/// database that it makes.
 pub(in super::super) async fn closed(
     ask: &mut dyn Ask,
     owners: &BTreeSet<String>,
 ) -> Result<Vec<String>, Fault> {
     let rows = ask
         .rows(
-            "select rolname::text from pg_catalog.pg_roles where not pg_catalog.pg_has_role(oid, case \
+            "select rolname::text from pg_catalog.pg_roles where rolname <> 'pg_database_owner' and not \
+             pg_catalog.pg_has_role(oid, case \
              when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end)",
             &[],
         )

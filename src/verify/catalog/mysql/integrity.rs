@@ -55,7 +55,8 @@ pub(in crate::verify::catalog) async fn check(
         let option = if view { "" } else { " extended" };
         let sql = format!("check table {}.{}{option}", quoted(&place.database), quoted(name));
         let kind = if view { "view" } else { "table" };
-        match judge(&ask.rows(&sql, &[]).await?) {
+        let said = ask.rows(&sql, &[]).await.map_err(|fault| gone(fault, kind, name))?;
+        match judge(&said) {
             Judged::Sound(remarks) => {
                 *(if view { &mut views } else { &mut tables }) += 1;
                 notes.extend(remarks.into_iter().map(|remark| format!("{kind} {}: {remark}", shown(name))));
@@ -90,6 +91,16 @@ pub(in crate::verify::catalog) async fn check(
     found.words =
         format!("CHECK TABLE EXTENDED looked at {} and {}", counted(tables, "table"), counted(views, "view"));
     Ok(found)
+}
+
+/// A server that went away tells where to look.
+fn gone(fault: Fault, kind: &str, name: &str) -> Fault {
+    let why = if fault.class.may_pass() {
+        "; MySQL stops itself where it meets a damaged page: look into its error log"
+    } else {
+        ""
+    };
+    Fault { message: format!("while {kind} {} was looked at: {}{why}", shown(name), fault.message), ..fault }
 }
 
 /// What the server says of itself.

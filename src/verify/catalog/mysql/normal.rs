@@ -13,7 +13,10 @@
 //! Two versions of one product print alike. Between the products, expressions and views that one of them writes in words of its own
 //! differ, and are shown.
 
-use super::super::normal::{Token, closing, joined, tokens};
+use super::{
+    super::normal::{Token, closing, joined, tokens},
+    Place,
+};
 
 /// A column's type.
 pub(super) fn kind(kind: &str) -> String {
@@ -52,7 +55,7 @@ pub(super) fn collation(name: &str) -> String {
 }
 
 /// A default as MariaDB prints it; MySQL's is brought to that form. None: there is none.
-pub(super) fn default(printed: &str, mariadb: bool, generated: bool, kind: &str) -> Option<String> {
+pub(super) fn default(printed: &str, place: &Place, generated: bool, kind: &str) -> Option<String> {
     let quoted_kind = |kind: &str| {
         let word = kind.split(['(', ' ']).next().unwrap_or_default();
         !matches!(
@@ -69,12 +72,15 @@ pub(super) fn default(printed: &str, mariadb: bool, generated: bool, kind: &str)
                 | "year"
         )
     };
-    if mariadb {
+    if place.mariadb {
         return (printed != "NULL").then(|| {
             let bare = printed.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
             match bare.filter(|_| !quoted_kind(kind)) {
                 Some(bare) => bare.to_owned(),
-                None => expression(printed, false),
+                None => joined(&without_brackets(plain_words(without_database(
+                    tokens(printed, true),
+                    &place.database,
+                )))),
             }
         });
     }
@@ -94,8 +100,12 @@ pub(super) fn expression(printed: &str, escaped: bool) -> String {
 
 /// A view's text, in which the names of its own database are left out.
 pub(super) fn view(printed: &str, database: &str) -> String {
+    joined(&without_brackets(plain_words(without_database(tokens(printed, true), database))))
+}
+
+/// Names of the database's own objects without the database's name.
+fn without_database(all: Vec<Token>, database: &str) -> Vec<Token> {
     let quoted = super::quoted(database);
-    let all = tokens(printed, true);
     let own = |at: usize| {
         all.get(at).is_some_and(|token| token.is(&quoted))
             && all.get(at + 1).is_some_and(|token| token.is("."))
@@ -114,7 +124,7 @@ pub(super) fn view(printed: &str, database: &str) -> String {
         spaced = false;
         at += 1;
     }
-    joined(&without_brackets(plain_words(kept)))
+    kept
 }
 
 /// One level of backslashes less.
@@ -148,6 +158,7 @@ fn plain_words(tokens: Vec<Token>) -> Vec<Token> {
             _ => match token.text.to_lowercase().as_str() {
                 "ucase" => "upper".to_owned(),
                 "lcase" => "lower".to_owned(),
+                "octet_length" => "length".to_owned(),
                 "now" => "current_timestamp".to_owned(),
                 word => word.to_owned(),
             },
@@ -260,6 +271,10 @@ fn removable(tokens: &[Token], open: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
+    fn at(mariadb: bool) -> Place {
+        Place { database: "fd_1".into(), mariadb }
+    }
+
     #[test]
     fn types_without_display_widths() {
         for (mariadb, mysql) in [
@@ -295,12 +310,13 @@ mod tests {
             ("datetime", "'2024-01-01 00:00:00'", "2024-01-01 00:00:00", false),
         ] {
             assert_eq!(
-                default(mariadb, true, false, kind),
-                default(mysql, false, generated, kind),
+                default(mariadb, &at(true), false, kind),
+                default(mysql, &at(false), generated, kind),
                 "{mysql}"
             );
         }
-        assert_eq!(default("NULL", true, false, "int"), None);
+        assert_eq!(default("NULL", &at(true), false, "int"), None);
+        assert_eq!(default("nextval(`fd_1`.`ids`)", &at(true), false, "int"), Some("nextval(`ids`)".into()));
     }
 
     #[test]

@@ -12,14 +12,16 @@ use super::{
     Place, quoted, shown,
 };
 use crate::{drill::Fault, server::Ask, verify::words::counted};
+use std::collections::BTreeSet;
 
 const COUNTERS: &str = "select cast(c.table_name as char), cast(c.column_name as char), cast(t.auto_increment as char), \
-      cast(c.column_type as char), \
-      cast((select min(s.seq_in_index) from information_schema.statistics s where s.table_schema = c.table_schema \
-        and s.table_name = c.table_name and s.column_name = c.column_name) as char) \
+      cast(c.column_type as char) \
     from information_schema.columns c \
     join information_schema.tables t on t.table_schema = c.table_schema and t.table_name = c.table_name \
     where c.table_schema = ? and lower(c.extra) like '%auto_increment%' order by 1";
+/// Columns that an index begins with. Joined in the server, this would take MariaDB minutes over thousands of tables.
+const LEADING: &str = "select cast(table_name as char), cast(column_name as char) from information_schema.statistics \
+    where table_schema = ? and seq_in_index = 1";
 const DEFAULTS: &str = "select cast(table_name as char), cast(column_name as char), cast(column_default as char) \
     from information_schema.columns where table_schema = ? and lower(column_default) like '%nextval(%' order by 1, 2";
 const SEQUENCES: &str = "select cast(table_name as char) from information_schema.tables \
@@ -32,6 +34,12 @@ pub(in crate::verify::catalog) async fn check(
     let place = super::place(ask).await?;
     let mut found = Findings::default();
     let counters = ask.rows(COUNTERS, &[&place.database]).await?;
+    let leading: BTreeSet<(String, String)> = ask
+        .rows(LEADING, &[&place.database])
+        .await?
+        .iter()
+        .map(|row| (text(row, 0).to_owned(), text(row, 1).to_owned()))
+        .collect();
     let total = counters.len() as u64;
     let mut behind = Vec::new();
     let mut notes = Vec::new();
@@ -42,7 +50,7 @@ pub(in crate::verify::catalog) async fn check(
             continue;
         }
         let name = format!("{}.{}", shown(table), shown(column));
-        if text(row, 4) != "1" {
+        if !leading.contains(&(table.to_owned(), column.to_owned())) {
             notes.push(format!("{name} counts within each group of a longer key: it was not compared"));
             continue;
         }
@@ -91,7 +99,7 @@ async fn sequences(
     behind: &mut Vec<String>,
     notes: &mut Vec<String>,
 ) -> Result<(), Fault> {
-    let mut taken = std::collections::BTreeSet::new();
+    let mut taken = BTreeSet::new();
     let all: Vec<String> =
         ask.rows(SEQUENCES, &[&place.database]).await?.iter().map(|row| text(row, 0).to_owned()).collect();
     for row in ask.rows(DEFAULTS, &[&place.database]).await? {

@@ -1,7 +1,9 @@
 -- Columns, and their order. What only later versions have is asked of the row as JSON, where it is NULL on earlier ones.
 with relation as (
   select c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
-         case c.relkind when 'f' then 'foreign table ' else 'table ' end as kind
+         case c.relkind when 'f' then 'foreign table ' else 'table ' end as kind,
+         -- A dump brings what is inherited first, whenever it came.
+         c.relispartition or not exists (select from pg_inherits i where i.inhrelid = c.oid) as ordered
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p', 'f')
     and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and c.relname <> '_firedrill'
@@ -37,4 +39,5 @@ union all
 select 'column order of ' || r.kind || r.name, string_agg(quote_ident(a.attname), ', ' order by a.attnum), null
 from relation r
 join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+where r.ordered
 group by r.kind, r.name

@@ -70,10 +70,17 @@ given_all as (
                                       where x.grantee = given.owner and (kind <> 'c' or x.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES'))) as complete
   from given group by kind, name, part, grantee, owner
 ),
-taken as (
-  select name, part, grantee, lower(privilege_type) as privilege
+taken_all as (
+  select name, part, grantee, privilege_type
   from (select name, part, owner, grantee, privilege_type from had except select name, part, owner, grantee, privilege_type from has) h
   where not (name = 'schema public' and grantee in (0, owner))
+),
+taken as (
+  -- A dump of a server to 16 says what is left to an owner: MAINTAIN, which came with 17, is taken together with the rest.
+  select t.name, t.part, t.grantee, lower(t.privilege_type) as privilege
+  from taken_all t
+  where t.privilege_type <> 'MAINTAIN' or not exists (
+    select from taken_all o where o.name = t.name and o.part = t.part and o.grantee = t.grantee and o.privilege_type <> 'MAINTAIN')
 )
 select 'owner of ' || name, quote_ident(pg_get_userbyid(owner)), null from thing where owned
 union all

@@ -1,0 +1,26 @@
+-- What came to PostgreSQL with 14 and 15, and views in every shape: printed alike from 15 on, but for what views call their columns.
+create table t(a int, b text, c date, s varchar(10), unique nulls not distinct (a));
+create function f1(x int) returns int language sql begin atomic insert into t(a,b) values (x, 'q'); update t set b = upper(t.b) where t.a = x; select count(*) from t where t.a = x and s in ('a','b'); end;
+create function f2(x int) returns text language sql return substring(x::text from 1 for 2) || extract(year from current_date);
+create view vi with (security_invoker) as select t.a, u.b from t join t u using (a) where t.c at time zone 'UTC' > now();
+create view vg as select a, b, grouping(a), count(*) filter (where c is null) from t group by rollup (a, b);
+create view vl as select x.a, y.n from t x cross join lateral (select count(*) as n from t z where z.a = x.a) y;
+create view vw as select a, sum(a) over w as s, lag(a) over (w rows between unbounded preceding and current row) from t window w as (partition by b order by c);
+create view vn as select * from t natural join (select a, 1 as k from t) q where (a, k) = any (select 1, 2) or a between symmetric 5 and 1;
+create view vo as select a from t for update;
+create view vt as select a from t tablesample system (10) where a > 0 order by a nulls first fetch first 3 rows with ties;
+create view vv as select tt.a from (select a from t) tt where tt.a > 0 and exists (select 1 from t where t.a = tt.a);
+create view vu as select unnest(array[1,2]) as u, generate_series(1,2) from t;
+create view vs as select t from t;
+create view vs2 as select t.*, t::text as tx from t;
+create view vf as select * from rows from (generate_series(1,2), unnest(array['a','b'])) with ordinality as r(a,b,o);
+create view vx as select a, xmlelement(name foo, b) from t;
+create view vd as select distinct a, coalesce(b, s), current_timestamp, localtime, session_user from t where b similar to 'a%' and b collate "C" > 'a';
+create view vcte as with w as materialized (select a from t), w2 as (select a from w) select w2.a from w2;
+create view vjs as select json_agg(a), json_object_agg(b, a) from t;
+create rule r1 as on update to vs2 do instead update t set b = new.b where t.a = old.a;
+create rule r2 as on insert to vs2 do instead (insert into t values (new.a); notify x);
+create table g(id int generated always as identity, n int, h int generated always as (n*2) stored, primary key (id) include (n));
+create index on g ((n+1) desc nulls last) where n in (1,2);
+create type mr as range (subtype = float8, multirange_type_name = mrm);
+create trigger tr after update of a on t for each row when (old.* is distinct from new.*) execute function suppress_redundant_updates_trigger();
