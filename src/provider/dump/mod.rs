@@ -9,7 +9,7 @@
 //! | `roles` | roles that the dump names and the server lacks (PostgreSQL) | `roles: create` |
 //! | `database` | the scratch database | always |
 //!
-//! Each bears a [marker](marker): the claim as JSON, on the server itself.
+//! Each bears a [`marker`]: the claim as JSON, on the server itself.
 
 mod archive;
 mod feed;

@@ -77,14 +77,18 @@ impl<'a> Drill<'a> {
             Action::Restore(restore) => restore.clone(),
             _ => panic!("no restore"),
         };
+        // More keys of the server, or more sections.
+        let (keys, rest) = match config.starts_with(['[', '\n']) || config.is_empty() {
+            true => (String::new(), config),
+            false => (format!(", {config}"), ""),
+        };
         let scratch = format!(
             "[scratch]\n{} = [{{ host = \"127.0.0.1\", port = {}, user = \"firedrill\", password = {{ file = {:?} }}{} }}]\n",
             engine.word(),
             server.port(),
             path.join("password"),
-            if config.starts_with("identity") { format!(", {config}") } else { String::new() },
+            keys,
         );
-        let rest = if config.starts_with("identity") { "" } else { config };
         let config = Config::parse(&path.join("firedrill.toml"), &format!("{scratch}{rest}"), path)
             .unwrap_or_else(|faults| panic!("{faults}"));
         let runner = Runner::new(Some(env!("CARGO_BIN_EXE_firedrill").into()));

@@ -250,3 +250,57 @@ async fn an_older_server_or_program_is_refused_before_anything_is_made() {
         drill.remove(&point).await;
     }
 }
+
+#[tokio::test]
+async fn a_certificate_is_checked_by_the_programs_too() {
+    for (kind, version) in [
+        (Kind::Postgres, "15"),
+        (Kind::MariaDb, "11.8"),
+        (Kind::MariaDb, "10.11"),
+        (Kind::MySql, "9.7"),
+        (Kind::MySql, "8.0"),
+    ] {
+        if !Server::wanted(kind, version) {
+            continue;
+        }
+        let server = crate::servers::Setup::new(kind, version).tls("IP:127.0.0.1,DNS:localhost").start();
+        let bin = match kind {
+            Kind::Postgres => "psql",
+            Kind::MariaDb => "mariadb",
+            Kind::MySql => "mysql",
+        };
+        let bin = server.tool(bin);
+        let tools = match bin.parent().filter(|folder| folder.is_absolute()) {
+            Some(folder) => format!(
+                "\n[tools]\n{} = {folder:?}\n",
+                if kind == Kind::Postgres { "postgres" } else { "mysql" }
+            ),
+            None => String::new(),
+        };
+        let plain = match kind {
+            Kind::Postgres => {
+                "--\n-- PostgreSQL database dump\n--\nCREATE TABLE public.t (a int);\n--\n-- PostgreSQL database dump complete\n--\n"
+            }
+            _ => {
+                "-- MySQL dump 10.13  Distrib 8.0.31, for Linux (x86_64)\nCREATE TABLE `t` (a int);\n-- Dump completed on 2026-11-24  7:57:22\n"
+            }
+        };
+        for tls in ["verify-full", "verify-ca", "require"] {
+            let ca = if tls == "require" {
+                String::new()
+            } else {
+                format!(", ca: {:?}", server.ca().display().to_string())
+            };
+            let into = format!(
+                "into: {{ host: 127.0.0.1, port: {}, user: firedrill, password: {{ file: password }}, tls: {tls}{ca} }}",
+                server.port()
+            );
+            let drill = Drill::with(&server, kind, &[&into], tools.trim_start_matches('\n'));
+            drill.write("x.sql", plain);
+            let (claim, point, _, outputs) = drill.restore("x.sql").await;
+            assert_eq!(outputs["tls"], tls, "{version}");
+            assert_eq!(drill.scratch(&claim, "select count(*) from t;"), "0");
+            drill.remove(&point).await;
+        }
+    }
+}

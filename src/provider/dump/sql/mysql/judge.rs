@@ -244,8 +244,8 @@ fn definer(statement: &Statement, kind: usize) -> Option<Range<usize>> {
     }
     let mut last = at + 2;
     let sign = |index: usize, byte: u8| tokens.get(index) == Some(&Token::Sign(byte));
-    let call = sign(last + 1, b'(') && sign(last + 2, b')');
-    if call || sign(last + 1, b'@') {
+    // `CURRENT_USER()`, or a user `@` a host.
+    if sign(last + 1, b'@') || sign(last + 1, b'(') && sign(last + 2, b')') {
         last += 2;
     }
     let end = statement.places.get(last)?.end;
