@@ -167,7 +167,8 @@ async fn position(ask: &mut PostgresAsk) -> Option<String> {
             &[],
         )
         .await;
-    let ended = ask.run("rollback to savepoint position").await;
+    // Released too: a snapshot can't be exported from within it.
+    let ended = ask.run("rollback to savepoint position; release savepoint position").await;
     told.ok().flatten().filter(|_| ended.is_ok()).map(|lsn| format!("{lsn} or a little before"))
 }
 
