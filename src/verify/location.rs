@@ -59,8 +59,17 @@ pub(super) async fn locate(
     if rests.is_empty() {
         return Ok(Err("the bucket sums agree although the digests differ"));
     }
+    // Of a bucket all are looked up, or none: one that was not would be taken for lost.
+    let mut looked_up = 0;
+    let covered = rests
+        .iter()
+        .take_while(|rest| {
+            looked_up += rest.elements.len();
+            looked_up <= LOOKED_UP
+        })
+        .count();
     let elements: Vec<Element> =
-        rests.iter().flat_map(|rest| rest.elements.iter().cloned()).take(LOOKED_UP).collect();
+        rests.iter().take(covered).flat_map(|rest| rest.elements.iter().cloned()).collect();
     // In the field, 31 ones are 0: a key of either may be meant.
     let ones: Vec<Element> = elements
         .iter()
@@ -72,12 +81,12 @@ pub(super) async fn locate(
     let buckets = was_cells.len() as u64;
     // Keys of several columns that follow from sums are asked after: which bucket are they of?
     let mut asked: Vec<(Vec<i128>, Element)> = Vec::new();
-    classify(&rests, &found, &was.key, buckets, &mut |sums, element| {
+    classify(&rests, covered, &found, &was.key, buckets, &mut |sums, element| {
         asked.push((sums.to_vec(), element.clone()));
         true
     });
     if asked.is_empty() {
-        return Ok(Ok(classify(&rests, &found, &was.key, buckets, &mut |_, _| true)));
+        return Ok(Ok(classify(&rests, covered, &found, &was.key, buckets, &mut |_, _| true)));
     }
     let keys: Vec<Vec<i128>> = asked.iter().map(|(key, _)| key.clone()).collect();
     let places = session.places(target, how, &keys).await?;
@@ -88,7 +97,7 @@ pub(super) async fn locate(
         .map(|((key, _), _)| key)
         .collect();
     let mut fits = |sums: &[i128], _: &Element| true_ones.iter().any(|key| key == sums);
-    Ok(Ok(classify(&rests, &found, &was.key, buckets, &mut fits)))
+    Ok(Ok(classify(&rests, covered, &found, &was.key, buckets, &mut fits)))
 }
 
 /// Whether two mean the same key, as far as the field tells.
@@ -99,14 +108,22 @@ fn same(a: &Element, b: &Element) -> bool {
 /// Tells whether a key of several integers lies where it must.
 type Fits<'a> = &'a mut dyn FnMut(&[i128], &Element) -> bool;
 
-fn classify(rests: &[Rest], found: &[Found], key: &[String], buckets: u64, fits: Fits<'_>) -> Located {
+/// Puts each bucket's rest in words; of the buckets from number `covered` on, nothing was looked up.
+fn classify(
+    rests: &[Rest],
+    covered: usize,
+    found: &[Found],
+    key: &[String],
+    buckets: u64,
+    fits: Fits<'_>,
+) -> Located {
     let mut here: BTreeMap<(u32, u32), Vec<&Found>> = BTreeMap::new();
     for row in found {
         here.entry((row.element.bucket, (u64::from(row.element.r) % P) as u32)).or_default().push(row);
     }
     let mut located = Located::default();
     let mut unclear = 0u64;
-    for rest in rests {
+    for (number, rest) in rests.iter().enumerate() {
         let looked: Vec<(&Element, &[&Found])> = rest
             .elements
             .iter()
@@ -116,8 +133,9 @@ fn classify(rests: &[Rest], found: &[Found], key: &[String], buckets: u64, fits:
             })
             .collect();
         let told = match looked.as_slice() {
-            [one] => single(rest, *one, key, fits, &mut located),
-            [first, second] => pair(rest, *first, *second, key, fits, &mut located),
+            // What is lost needs no looking up, if it is one row.
+            [one] if number < covered || rest.count > 0 => single(rest, *one, key, fits, &mut located),
+            [first, second] if number < covered => pair(rest, *first, *second, key, fits, &mut located),
             _ => None,
         };
         if told.is_none() {

@@ -418,3 +418,43 @@ fn every_mutation_on_postgres_is_seen_and_named() {
         types.iter().filter(|kind| tally.types.get(kind.name).is_none_or(|n| *n < 100)).collect();
     assert!(few.is_empty(), "{:?}", few.iter().map(|kind| kind.name).collect::<Vec<_>>());
 }
+
+/// Where more rows differ than are looked up, none is told to be what it is not.
+#[test]
+fn of_very_many_rows_none_is_told_wrong() {
+    if !Server::wanted(Kind::Postgres, "15") {
+        return;
+    }
+    let server = shared(Kind::Postgres, "15");
+    let database = server.fresh_database();
+    server.sql(
+        &database,
+        "create table texts (code text primary key, v int); insert into texts select 'c' || i, i from generate_series(1, 2000) i; \
+         create table pairs (a int, b int, v int, primary key (a, b)); insert into pairs select i / 7, i, i from generate_series(1, 2000) i; \
+         create table numbers (id bigint primary key, v int); insert into numbers select i, i from generate_series(1, 2000) i;",
+    );
+    let place = Place::of(server, Kind::Postgres, &database);
+    let drill = Drill::new(&place, "fingerprint: { all_tables: true }, expect: baseline");
+    runtime().block_on(async {
+        let baseline = drill.baseline().await.expect("a baseline");
+        let mut changed = 0;
+        for most in (360..560).step_by(10) {
+            let update = |table: &str| {
+                format!("update {table} set v = -v where abs(v) > {changed} and abs(v) <= {most};")
+            };
+            server.sql(&database, &["texts", "pairs", "numbers"].map(update).concat());
+            changed = most;
+            let outcome = drill.check(Some(&baseline)).await.expect("a check");
+            let named = report::read(&outcome.details).expect("rows");
+            assert_eq!(named.len(), 3);
+            for (table, rows) in &named {
+                assert_eq!(
+                    (rows.lost.total(), rows.extra.total(), rows.either.total()),
+                    (0, 0, 0),
+                    "{table}, {most}"
+                );
+                assert!(rows.changed.total() > 300 && rows.changed.total() <= most, "{table}, {most}");
+            }
+        }
+    });
+}

@@ -122,7 +122,7 @@ const HOSTILE: &[(&str, &[&str])] = &[
     ),
     (
         "other dates",
-        &["datestyle = 'SQL, DMY'", "timezone = 'posix/America/St_Johns'", "intervalstyle = 'iso_8601'"],
+        &["datestyle = 'SQL, DMY'", "timezone = 'America/St_Johns'", "intervalstyle = 'iso_8601'"],
     ),
     (
         "numbers and bytes",

@@ -155,7 +155,9 @@ impl Inputs {
                 }
                 Class::Output => {
                     // concat calls the type's output function, but makes NULL an empty text.
-                    input(format!("case when {source} is not null then concat({source}) collate \"C\" end"));
+                    input(format!(
+                        "case when {source} is not null then pg_catalog.concat({source}) collate \"C\" end"
+                    ));
                     inputs.links.push(Link::Text(name, nullable));
                 }
             }
@@ -176,7 +178,7 @@ impl Inputs {
         let seed = seed as i64;
         let mut state = match self.sent.is_empty() {
             true => format!("({seed})::int8"),
-            false => format!("hash_array_extended({prefix}f, {seed})"),
+            false => format!("pg_catalog.hash_array_extended({prefix}f, {seed})"),
         };
         for link in &self.links {
             state = match link {
@@ -219,7 +221,7 @@ pub(super) fn record(columns: &[Column]) -> String {
             // As bytes: a text would be converted to the client's encoding, in a parallel worker to the database's.
             Class::Text | Class::Plain => format!("convert_to({source}::text, getdatabaseencoding())"),
             Class::Output => {
-                format!("case when {source} is not null then convert_to(concat({source}), getdatabaseencoding()) end")
+                format!("case when {source} is not null then convert_to(pg_catalog.concat({source}), getdatabaseencoding()) end")
             }
         }
     });

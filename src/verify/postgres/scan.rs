@@ -110,7 +110,9 @@ impl Plan {
             true => ROW_SEEDS
                 .iter()
                 .zip(1..)
-                .map(|(seed, n)| format!("hash_array_extended(array[sha], {}) as g{n}", *seed as i64))
+                .map(|(seed, n)| {
+                    format!("pg_catalog.hash_array_extended(array[sha], {}) as g{n}", *seed as i64)
+                })
                 .chain(std::iter::once("sha".to_owned()))
                 .collect(),
         };
@@ -129,10 +131,10 @@ impl Plan {
     /// The bucket and the 31 bits of the key, over `j`. A row without a key is known by its own hash.
     fn place(&self) -> (String, String) {
         let hash = if self.key.is_empty() { "g2" } else { "kh" };
-        let bucket = format!("({hash} & {})::int4", self.how.buckets.saturating_sub(1));
+        let bucket = format!("({hash} & {}::int8)::int4", self.how.buckets.saturating_sub(1));
         let r = match self.summed {
-            1 => format!("key1 & {P}"),
-            _ => format!("({hash} >> 32) & {P}"),
+            1 => format!("key1 & {P}::int8"),
+            _ => format!("({hash} >> 32) & {P}::int8"),
         };
         (bucket, r)
     }
@@ -142,15 +144,16 @@ impl Plan {
         let (bucket, r) = self.place();
         let keys: String = (1..=self.summed).map(|n| format!(", key{n}")).collect();
         let sha = if self.how.strong { ", sha" } else { "" };
-        let mut sums: Vec<String> = ["count(*)", "count(g1)", "sum(g1)", "sum(g2)"].map(str::to_owned).into();
+        let mut sums: Vec<String> =
+            ["count(*)", "pg_catalog.count(g1)", "sum(g1)", "sum(g2)"].map(str::to_owned).into();
         sums.extend((1..=self.summed).map(|n| format!("sum(key{n})")));
         sums.extend([
             "sum(p)".to_owned(),
-            format!("sum(p % {P} * r)"),
-            format!("sum((p % {P} * r) % {P} * r)"),
+            format!("sum(p % {P}::int8 * r)"),
+            format!("sum((p % {P}::int8 * r) % {P}::int8 * r)"),
         ]);
         if self.summed == 0 {
-            sums.push(format!("sum(((p % {P} * r) % {P} * r) % {P} * r)"));
+            sums.push(format!("sum(((p % {P}::int8 * r) % {P}::int8 * r) % {P}::int8 * r)"));
         }
         let mut list: Vec<String> = sums.into_iter().map(|sum| format!("{sum}::text")).collect();
         if self.how.strong {
@@ -158,7 +161,7 @@ impl Plan {
         }
         format!(
             "select b::text, {} from (with f as (select 1) select {bucket} as b, {r} as r, g1, g2, \
-             g1 % {P} * ({r}) as p{keys}{sha} from {}) l group by b",
+             g1 % {P}::int8 * ({r}) as p{keys}{sha} from {}) l group by b",
             list.join(", "),
             self.hashed(source, &[], &[])
         )
@@ -229,6 +232,10 @@ impl Plan {
             match column.class {
                 Class::Small | Class::Big | Class::Uuid => format!("{name} || {source}::text"),
                 Class::Sent(_) | Class::Bytes | Class::Float(..) => format!("{name} || {source}::text"),
+                // Without an encoding, bytes that are no text could not be sent.
+                _ if column.declared.ends_with(" in SQL_ASCII") => format!(
+                    "{name} || quote_literal(encode(convert_to(left({source}::text, 40), 'SQL_ASCII'), 'escape'))"
+                ),
                 _ => format!(
                     "{name} || quote_literal(left({source}::text, 40)) || case when length({source}::text) > 40 then '…' else '' end"
                 ),

@@ -145,10 +145,13 @@ impl PostgresSession {
             .ok_or_else(|| Fault::new(FaultClass::Permanent, format!("there is no table {name}")))
     }
 
-    /// For queries of the playbook, names are looked up as for its user; for all else, none are.
+    /// For queries of the playbook, names are looked up as for its user, but first among what is built in: the hashing
+    /// around a query must mean the same whatever that path is. For all else, none are.
     pub(super) async fn path(&mut self, path: &str) -> Result<(), Fault> {
         let set = if path == "default" {
-            "reset search_path".to_owned()
+            "reset search_path; select pg_catalog.set_config('search_path', \
+             'pg_catalog, ' operator(pg_catalog.||) pg_catalog.current_setting('search_path'), false)"
+                .to_owned()
         } else {
             format!("set search_path = {}", literal(path))
         };
@@ -167,7 +170,8 @@ async fn position(ask: &mut PostgresAsk) -> Option<String> {
             &[],
         )
         .await;
-    let ended = ask.run("rollback to savepoint position").await;
+    // Released too: a snapshot can't be exported from within it.
+    let ended = ask.run("rollback to savepoint position; release savepoint position").await;
     told.ok().flatten().filter(|_| ended.is_ok()).map(|lsn| format!("{lsn} or a little before"))
 }
 

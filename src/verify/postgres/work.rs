@@ -119,9 +119,13 @@ pub(super) async fn open(
 ) -> Result<PostgresAsk, Fault> {
     let mut ask = log_in(login, patience, processes).await?;
     ask.run(SETTINGS).await?;
-    if ask.version().await? >= 140_000 {
+    let version = ask.version().await?;
+    if version >= 140_000 {
         // Where this machine goes away, the server notices and stops.
         ask.run("set client_connection_check_interval = '5s'").await?;
+    }
+    if version >= 170_000 {
+        ask.run("set transaction_timeout = 0").await?;
     }
     ask.run("begin isolation level repeatable read read only").await?;
     if let Some(snapshot) = snapshot {
