@@ -8,7 +8,6 @@ use crate::{
 use firedrill::{
     drill::{CheckStatus, FaultClass},
     playbook::ServerEngine,
-    server::Ask,
 };
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
