@@ -95,10 +95,14 @@ pub(super) async fn schema(
     }
     let (expected, differences) = match &check.expect {
         FingerprintExpect::Baseline => {
-            let was = baseline(ask)?;
+            // What the playbook leaves out now was perhaps still in when the baseline was taken.
+            let mut was = catalog::without(baseline(ask)?, &check.exclude);
+            if !grants {
+                was = catalog::without(&was, &catalog::OWNERS_AND_GRANTS);
+            }
             let all = counted(was.objects.len() as u64, "object");
             let taken = ask.baseline.map(|baseline| baseline.taken.human()).unwrap_or_default();
-            (format!("the schema of the baseline of {taken}: {all}"), catalog::compare(was, &here))
+            (format!("the schema of the baseline of {taken}: {all}"), catalog::compare(&was, &here))
         }
         FingerprintExpect::Source => {
             let mut live = super::source::open(ask).await?;

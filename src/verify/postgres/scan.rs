@@ -176,8 +176,12 @@ impl Plan {
             // The sum over rows none of which had a hash.
             None => Ok(0),
         };
-        let bucket = u32::try_from(number(next()?)?).map_err(|_| Odd::Unreadable)?;
+        let bucket = next()?;
         let count = i64::try_from(number(next()?)?).map_err(|_| Odd::Unreadable)?;
+        if bucket.is_none() {
+            return Err(Odd::Nulls(i128::from(count)));
+        }
+        let bucket = u32::try_from(number(bucket)?).map_err(|_| Odd::Unreadable)?;
         let hashed = number(next()?)?;
         if i128::from(count) != hashed {
             return Err(Odd::Nulls(i128::from(count) - hashed));
