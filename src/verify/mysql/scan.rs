@@ -21,7 +21,7 @@
 
 use super::columns::{Column, joined};
 use crate::verify::{
-    cells::{KEY_COLUMNS, P},
+    cells::{Element, KEY_COLUMNS, P},
     fingerprint::RowBytes,
     sql::How,
 };
@@ -324,6 +324,13 @@ fn split_hex(text: &[u8]) -> Option<(u64, &[u8])> {
     Some((value, after))
 }
 
+/// Where a key of integers lies among so many buckets.
+pub(super) fn element(keys: &[i128], buckets: u32) -> Element {
+    let text = keys.iter().map(i128::to_string).collect::<Vec<_>>().join(",");
+    let (bucket, r) = integers(keys, text.as_bytes());
+    Element { bucket: bucket & buckets.saturating_sub(1), r: r & P as u32 }
+}
+
 /// Bucket and r, before they are cut, of a key of integers; `text`: the integers with commas between.
 fn integers(keys: &[i128], text: &[u8]) -> (u32, u32) {
     match keys {
@@ -413,6 +420,8 @@ mod tests {
         assert_eq!((record.bucket, record.r), (crc32(b"-7") & 1023, 0x7fff_fff9));
         let record = plan(&["id", "n"], false).read(format!("{hash}12,34").as_bytes()).expect("a record");
         assert_eq!((record.bucket, record.r), (crc32(b"34/12") & 1023, crc32(b"12,34") & 0x7fff_ffff));
+        let found = Element { bucket: record.bucket, r: record.r };
+        assert_eq!(element(&[12, 34], 1024), found, "the same of the key alone");
         let record = plan(&[], false).read(hash.as_bytes()).expect("a record");
         assert_eq!((record.bucket, record.r), (3, 0));
         let record = plan(&["code"], true).read(format!("{hash}{hash}ffffffff00000405").as_bytes());

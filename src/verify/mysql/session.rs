@@ -5,7 +5,7 @@ use super::{
     cut::{Cut, Cutting, rows_each},
     grants::may_write,
     pins::ANSWER_BYTES,
-    scan::{Plan, Source},
+    scan::{Plan, Source, element},
     schema::{self, Description, Relation},
     values::{self, Kind},
     work::{self, Job, Server, Threads, asked, trouble},
@@ -382,6 +382,16 @@ impl Session for MysqlSession {
             wanted.contains(&element).then_some(Found { element, words, keys, columns })
         });
         Ok(found.collect())
+    }
+
+    async fn places(
+        &mut self,
+        _: &Target,
+        how: How,
+        keys: &[Vec<i128>],
+    ) -> Result<Vec<Option<Element>>, Trouble> {
+        // As the server computes them, so it need not be asked.
+        Ok(keys.iter().map(|key| Some(element(key, how.buckets))).collect())
     }
 
     async fn marks(&mut self, target: &Target, how: How, buckets: &[u32]) -> Result<Vec<Mark>, Trouble> {
