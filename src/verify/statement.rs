@@ -133,6 +133,10 @@ impl Reader {
                         }
                         ('\'' | '"' | '`', _) => self.inside = Inside::Quote(c),
                         ('[', _) => self.inside = Inside::Quote(']'),
+                        // A cast, and operators, of PostgreSQL.
+                        (':', Some(':')) | ('@', Some('>' | '@')) | ('<', Some('@')) => {
+                            chars.next();
+                        }
                         ('?' | ':' | '@' | '$', _) => {
                             return Err(wrong(format!(
                                 "the query holds the parameter mark `{c}`, which nothing is bound to; values are put in as {{{{ … }}}}"
@@ -225,6 +229,7 @@ mod tests {
             "values (1)",
             "select 'it''s; fine', \"a;b\", `c;d`, [e;f], a$b, é from t",
             "select 1 - -1 / 2",
+            "select a::text, b @> c, c <@ b, d @@ e from t",
             "select 'a' -- :x ?1\n || 'b'",
             "select '{{' || \"@\"",
         ] {
