@@ -49,11 +49,11 @@ fn a_check_ends_at_its_timeout_and_so_does_what_it_runs() {
         for check in [
             "query: 'select pg_sleep(60)::text', expect: { equals: '' }",
             "freshness: 'select now() from pg_sleep(60)'",
-            "fingerprint: { query: 'select pg_sleep(60)::text' }, expect: { digest: 'fd1-pg-128:00' }",
-            "fingerprint: { tables: [slow] }, expect: { digest: 'fd1-pg-128:00' }",
+            "fingerprint: { query: 'select pg_sleep(60)::text' }, expect: { digest: 'fd1-pg-128:00000000000000000000000000000000' }",
+            "fingerprint: { tables: [slow] }, expect: { digest: 'fd1-pg-128:00000000000000000000000000000000' }",
             // Several connections at once.
-            "fingerprint: { tables: [big], where: { big: 'pg_sleep(0.01) is not null' } }, expect: { digest: 'fd1-pg-128:00' }",
-            "fingerprint: { tables: [held] }, expect: { digest: 'fd1-pg-128:00' }",
+            "fingerprint: { tables: [big], where: { big: 'pg_sleep(0.01) is not null' } }, expect: { digest: 'fd1-pg-128:00000000000000000000000000000000' }",
+            "fingerprint: { tables: [held] }, expect: { digest: 'fd1-pg-128:00000000000000000000000000000000' }",
         ] {
             runtime().block_on(async {
                 // Someone holds a lock on one of the tables.
@@ -65,10 +65,7 @@ fn a_check_ends_at_its_timeout_and_so_does_what_it_runs() {
                 let begun = Instant::now();
                 let fault = drill.check(None).await.expect_err("it takes a minute");
                 assert_eq!(fault.class, FaultClass::Timeout, "{version}, {check}: {fault:?}");
-                assert!(
-                    fault.message.contains("stopped after 1 s") || fault.message.contains("1s"),
-                    "{fault:?}"
-                );
+                assert!(fault.message.contains("its timeout"), "{fault:?}");
                 assert!(
                     begun.elapsed() < Duration::from_secs(6),
                     "{version}, {check}: {:?}",
