@@ -80,7 +80,7 @@ impl Login {
             ("endpoint", place(&self.host, self.port)),
             ("database", self.database.clone()),
             ("user", self.user.clone()),
-            ("tls", tls_word(self.tls).to_owned()),
+            ("tls", self.tls.word().to_owned()),
         ]
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value))
@@ -109,16 +109,6 @@ fn place(host: &str, port: u16) -> String {
         format!("[{host}]:{port}")
     } else {
         format!("{host}:{port}")
-    }
-}
-
-/// The word of a [`Tls`] in playbooks and outputs.
-pub fn tls_word(tls: Tls) -> &'static str {
-    match tls {
-        Tls::Disable => "disable",
-        Tls::Require => "require",
-        Tls::VerifyCa => "verify-ca",
-        Tls::VerifyFull => "verify-full",
     }
 }
 

@@ -13,7 +13,7 @@ mod login;
 pub mod mysql;
 pub mod postgres;
 
-pub use login::{Login, Secret, is_here, read as read_password, tls_word};
+pub use login::{Login, Secret, is_here, read as read_password};
 
 use crate::drill::Fault;
 use async_trait::async_trait;

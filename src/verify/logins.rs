@@ -125,7 +125,5 @@ fn place(outputs: &Outputs, engine: ServerEngine) -> Option<(String, u16)> {
 }
 
 fn tls(word: &str) -> Option<Tls> {
-    [Tls::Disable, Tls::Require, Tls::VerifyCa, Tls::VerifyFull]
-        .into_iter()
-        .find(|tls| crate::server::tls_word(*tls) == word)
+    [Tls::Disable, Tls::Require, Tls::VerifyCa, Tls::VerifyFull].into_iter().find(|tls| tls.word() == word)
 }

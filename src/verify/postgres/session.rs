@@ -298,7 +298,7 @@ impl Session for PostgresSession {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let work = self.work(target, How { strong: how.strong, ..how }).await?;
+        let work = self.work(target, how).await?;
         let pairs: Vec<(u32, u32)> = wanted.iter().map(|element| (element.bucket, element.r)).collect();
         let sql = work.plan.locate(&work.source, &pairs, columns, LOOKED_UP);
         let rows = self.main()?.rows(&sql, &work.parameters()).await?;
