@@ -94,6 +94,12 @@ pub(super) trait Session: Send {
         Err(unsupported("bucket sums"))
     }
 
+    /// Whether [`Session::locate`] can find the rows of a target.
+    fn finds(&self, target: &Target) -> bool {
+        let _ = target;
+        true
+    }
+
     /// Where keys of integers lie, one answer for each.
     async fn places(
         &mut self,
@@ -194,6 +200,8 @@ pub(super) struct Found {
     pub(super) words: String,
     /// The integer columns of its key.
     pub(super) keys: Vec<i128>,
+    /// The `w` of its hash, see `cells`.
+    pub(super) weight: u32,
     /// A hash of each column, in order; empty where not asked for.
     pub(super) columns: Vec<String>,
 }
