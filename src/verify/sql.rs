@@ -141,8 +141,8 @@ pub(super) trait Session: Send {
     }
 
     /// Whether foreign keys find their rows.
-    async fn references(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
-        let _ = seen;
+    async fn references(&mut self, redact: bool, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        let _ = (redact, seen);
         Err(unsupported("the `references` check"))
     }
 
@@ -308,7 +308,7 @@ impl Verifier for SqlVerifier {
             CheckKind::Integrity => ("integrity", SCAN_TIMEOUT),
             CheckKind::Schema(_) => ("schema", QUERY_TIMEOUT),
             CheckKind::Sequences => ("sequences", QUERY_TIMEOUT),
-            CheckKind::References => ("references", SCAN_TIMEOUT),
+            CheckKind::References { .. } => ("references", SCAN_TIMEOUT),
             CheckKind::Fingerprint(_) => ("fingerprint", SCAN_TIMEOUT),
             CheckKind::Query { .. } => ("query", QUERY_TIMEOUT),
             CheckKind::Freshness { .. } => ("freshness", QUERY_TIMEOUT),
@@ -373,7 +373,7 @@ async fn look(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<CheckO
         CheckKind::Integrity => whole::integrity(session.as_mut(), ask).await,
         CheckKind::Schema(check) => whole::schema(session.as_mut(), ask, check).await,
         CheckKind::Sequences => whole::sequences(session.as_mut(), ask).await,
-        CheckKind::References => whole::references(session.as_mut(), ask).await,
+        CheckKind::References { redact_keys } => whole::references(session.as_mut(), ask, *redact_keys).await,
         CheckKind::Fingerprint(check) => tables::check(session.as_mut(), ask, check).await,
         CheckKind::Query { sql, expect, allow_empty } => {
             let statement = bind(session.as_ref(), sql, ask)?;

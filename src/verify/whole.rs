@@ -51,8 +51,9 @@ pub(super) async fn sequences(
 pub(super) async fn references(
     session: &mut dyn Session,
     ask: &CheckRequest<'_>,
+    redact: bool,
 ) -> Result<CheckOutcome, Trouble> {
-    let found = session.references(&seen(ask, "references")).await?;
+    let found = session.references(redact, &seen(ask, "references")).await?;
     Ok(of_findings(found, "every foreign key finds its row", "foreign key"))
 }
 

@@ -46,7 +46,7 @@ pub(in crate::verify) fn hidden(grants: &[String], database: &str) -> Vec<(&'sta
     let granted: Option<Vec<Vec<String>>> = grants.iter().map(|grant| privileges(grant, database)).collect();
     let Some(granted) = granted else { return Vec::new() };
     let has = |wanted: &&str| granted.iter().flatten().any(|one| one == wanted || one.starts_with("ALL"));
-    let hidden = SHOWN_TO.iter().filter(|(_, privileges)| !privileges.iter().any(|wanted| has(wanted)));
+    let hidden = SHOWN_TO.iter().filter(|(_, privileges)| !privileges.iter().any(&has));
     hidden.filter_map(|(kind, privileges)| Some((*kind, *privileges.first()?))).collect()
 }
 

@@ -298,8 +298,8 @@ impl Session for MysqlSession {
         Ok(catalog::sequences(self.main()?, ServerEngine::Mysql, seen).await?)
     }
 
-    async fn references(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
-        Ok(catalog::references(self.main()?, ServerEngine::Mysql, false, seen).await?)
+    async fn references(&mut self, redact: bool, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        Ok(catalog::references(self.main()?, ServerEngine::Mysql, redact, seen).await?)
     }
 
     async fn tables(&mut self) -> Result<Vec<Table>, Trouble> {

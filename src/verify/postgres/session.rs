@@ -197,8 +197,8 @@ impl Session for PostgresSession {
         Ok(catalog::sequences(self.main()?, ServerEngine::Postgres, seen).await?)
     }
 
-    async fn references(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
-        Ok(catalog::references(self.main()?, ServerEngine::Postgres, false, seen).await?)
+    async fn references(&mut self, redact: bool, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        Ok(catalog::references(self.main()?, ServerEngine::Postgres, redact, seen).await?)
     }
 
     async fn tables(&mut self) -> Result<Vec<Table>, Trouble> {
