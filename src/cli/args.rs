@@ -79,6 +79,14 @@ pub enum Command {
         #[command(flatten)]
         answer: Answer,
     },
+    /// What a run would do: recovery points chosen, what is made, what is checked; changes nothing
+    Plan {
+        /// The playbook
+        playbook: PathBuf,
+        /// How to answer.
+        #[command(flatten)]
+        answer: Answer,
+    },
     /// Run a playbook now, in the foreground. Ctrl-C: stop and tear down; again: leave at once, resumable
     Run(RunArgs),
     /// Take the fingerprints on the source now, for the recovery point that a run would take

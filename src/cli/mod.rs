@@ -7,6 +7,7 @@ mod check;
 mod context;
 mod init;
 mod list;
+mod plan;
 mod report;
 mod resume;
 mod run;
@@ -42,6 +43,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Init { dir, force } => init::init(&dir, force),
         Command::Check { paths, answer } => check::check(&context, &paths, answer.format),
+        Command::Plan { playbook, answer } => plan::plan(&context, &playbook, answer.format).await,
         Command::Run(args) => run::run(&context, args).await,
         Command::Baseline { playbook, point, point_time, snapshot, export, import, answer } => {
             let asked =

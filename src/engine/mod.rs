@@ -18,10 +18,12 @@ mod check;
 mod declare;
 mod drive;
 mod perform;
+mod plan;
 mod poll;
 
 pub use declare::Order;
 pub use drive::{Drive, Stop};
+pub use plan::{Against, Outlook, Plan, PlannedCheck, PlannedClaim, PlannedRestore, PlannedStep};
 
 use crate::{
     drill::{Entry, Event, IllegalEvent, RunState, Teardown, Verdict, fold},

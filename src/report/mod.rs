@@ -1,7 +1,7 @@
 //! What people read: one format a file.
 //!
 //! ```text
-//!                  ┌─> text, list      the terminal
+//!                  ┌─> text, list      the terminal (also: plan, from what a run would do)
 //! RunSummary ──────┼─> json            machines
 //!   (metrics)      ├─> html ──┐
 //!                  └─> markdown ──> template ──> reports/*.hbs, or the operator's own folder
@@ -15,6 +15,7 @@ mod html;
 mod json;
 mod list;
 mod markdown;
+mod plan;
 mod proof;
 mod svg;
 mod svg_style;
@@ -28,6 +29,7 @@ mod words;
 mod golden;
 
 pub use list::{ListRow, list};
+pub use plan::plan;
 pub use svg::timelines;
 pub use template::ReportError;
 pub use terminal::TextStyle;

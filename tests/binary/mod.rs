@@ -6,6 +6,7 @@ mod commands;
 mod crash;
 mod journal;
 mod people;
+mod plan;
 mod quickstart;
 
 use std::{
