@@ -39,5 +39,6 @@ pub mod report;
 pub mod sample;
 pub mod server;
 pub mod starter;
+pub mod sweep;
 pub mod time;
 pub mod verify;

@@ -12,6 +12,7 @@ mod report;
 mod resume;
 mod run;
 mod show;
+mod sweep;
 mod view;
 mod words;
 
@@ -60,6 +61,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Report { run, format, out, templates, open } => {
             report::report(&context, &run, format, out, templates, open).await
         }
+        Command::Sweep(args) => sweep::sweep(&context, args).await,
         Command::Schema => print(&format!("{}\n", pretty(&crate::playbook::schema()))),
         Command::Completions { shell } => {
             let mut script = Vec::new();

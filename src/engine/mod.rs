@@ -23,6 +23,7 @@ mod poll;
 
 pub use declare::Order;
 pub use drive::{Drive, Stop};
+pub(crate) use perform::known;
 pub use plan::{Against, Outlook, Plan, PlannedCheck, PlannedClaim, PlannedRestore, PlannedStep};
 
 use crate::{

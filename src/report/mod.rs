@@ -1,7 +1,7 @@
 //! What people read: one format a file.
 //!
 //! ```text
-//!                  ┌─> text, list      the terminal (also: plan, from what a run would do)
+//!                  ┌─> text, list      the terminal (also: plan and sweep, from what those found)
 //! RunSummary ──────┼─> json            machines
 //!   (metrics)      ├─> html ──┐
 //!                  └─> markdown ──> template ──> reports/*.hbs, or the operator's own folder
@@ -19,6 +19,7 @@ mod plan;
 mod proof;
 mod svg;
 mod svg_style;
+mod sweep;
 mod template;
 mod terminal;
 mod text;
@@ -31,6 +32,7 @@ mod golden;
 pub use list::{ListRow, list};
 pub use plan::plan;
 pub use svg::timelines;
+pub use sweep::{deletions, sweep};
 pub use template::ReportError;
 pub use terminal::TextStyle;
 pub use text::text;

@@ -8,6 +8,7 @@ mod journal;
 mod people;
 mod plan;
 mod quickstart;
+mod sweep;
 
 use std::{
     path::{Path, PathBuf},
