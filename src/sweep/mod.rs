@@ -27,6 +27,8 @@ mod judge;
 mod list;
 mod purge;
 mod scopes;
+#[cfg(test)]
+mod tests;
 
 pub use judge::{Run, Standing, YOUNG};
 pub use list::{Listed, load, save};

@@ -178,13 +178,13 @@ fn a_list_is_good_for_its_own_places_alone() {
     let ran = swept.run(&apply);
     assert_eq!(ran.code, 3, "{ran}");
     assert!(ran.stderr.contains("another place now"), "{ran}");
-    assert_eq!(swept.left(), [dead.clone()]);
+    assert_eq!(swept.left(), std::slice::from_ref(&dead));
 
     assert_eq!(swept.run(&find).code, 5);
     swept.allow(&[swept.scratch(), swept.firedrill.path().join("more")]);
     let ran = swept.run(&apply);
     assert_eq!(ran.code, 3, "{ran}");
-    assert_eq!(swept.left(), [dead.clone()]);
+    assert_eq!(swept.left(), std::slice::from_ref(&dead));
 
     // What came after the list is not removed by it.
     assert_eq!(swept.run(&find).code, 5);

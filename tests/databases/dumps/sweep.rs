@@ -110,15 +110,16 @@ impl<'a> Swept<'a> {
         let before = self.there();
         let mut drill = self.firedrill(&["run", "x.yaml"]);
         let mut child = drill.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts");
-        for _ in 0..600 {
-            if self.restored("db: done") {
-                let there = self.there();
-                return (child, there.into_iter().filter(|name| !before.contains(name)).collect());
-            }
+        let restored = (0..600).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(50));
+            self.restored("db: done")
+        });
+        if restored {
+            return (child, self.there().into_iter().filter(|name| !before.contains(name)).collect());
         }
         let events = self.firedrill(&["show", "last", "--events"]).output().expect("runs");
-        let _ = child.kill();
+        child.kill().expect("killed");
+        child.wait().expect("reaped");
         panic!("it never restored: {}", said(&events));
     }
 }
