@@ -104,7 +104,9 @@ impl Setup {
                 set("tmpdir", &folder.display().to_string());
                 set("init-file", &at(INIT));
                 set("skip-name-resolve", "ON");
-                set("innodb-buffer-pool-size", "32M");
+                // Millions of rows want room: else each of them is read and written a dozen times.
+                let full = std::env::var_os("FIREDRILL_FULL").is_some();
+                set("innodb-buffer-pool-size", if full { "1G" } else { "32M" });
                 set("innodb-flush-log-at-trx-commit", "0");
                 // Many servers at once would use up what the kernel allows.
                 set("innodb-use-native-aio", "OFF");

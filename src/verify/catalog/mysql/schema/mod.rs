@@ -96,7 +96,7 @@ impl Taken {
         }
     }
 
-    /// What the server hides from this user without a word is an object of its own: a database that is seen whole differs from it.
+    /// What the server hides from this user without a word is noted beside the objects: of those nothing is known.
     async fn hidden(&mut self, ask: &mut dyn Ask) -> Result<(), Fault> {
         let rows = ask.rows("show grants", &[]).await?;
         let grants: Vec<String> = rows.iter().map(|row| text(row, 0).to_owned()).collect();
