@@ -225,7 +225,7 @@ pub struct SweepArgs {
     /// Remove what is on the list and left behind still
     #[arg(long)]
     pub apply: bool,
-    /// Leave alone what is younger [default: 1d for what this journal knows nothing of, nothing else]
+    /// Leave alone what is younger [default: 1d where this journal knows nothing of its run, else 0s]
     #[arg(long, value_name = "PERIOD")]
     pub min_age: Option<crate::time::Period>,
     /// Where to write the list [default: sweep.json in the data directory]

@@ -74,7 +74,7 @@ impl Paper {
                 format!("about {}{rta}: {runs}", past.whole.human())
             }
         };
-        self.wrapped("  takes     ", &took, Ink::Plain);
+        self.wrapped("  lasts     ", &took, Ink::Plain);
         let keep = match plan.limits.keep_on_failure {
             Some(keep) => format!("; what a failed run restored is kept for {keep}"),
             None => String::new(),

@@ -62,7 +62,10 @@ impl Paper {
             (count(Standing::Young), "too young to be told"),
             (count(Standing::Doubtful) + found.unclear.len(), "in doubt, kept"),
             (count(Standing::Kept), "of runs that are not over"),
-            (found.places.iter().filter(|place| place.fault.is_some()).count(), "not looked at"),
+            (
+                found.places.iter().filter(|place| place.fault.is_some() || place.passed_over).count(),
+                "not looked at",
+            ),
         ];
         let said: Vec<String> = parts
             .iter()

@@ -28,8 +28,9 @@ struct Look {
 impl Sweep<'_> {
     /// Looks at every place.
     pub async fn find(&self) -> Result<Found, SweepError> {
-        let (mut places, mut owned, mut unclear) = (Vec::new(), Vec::<Owned>::new(), Vec::new());
-        for (scope, makers) in scopes(self.config) {
+        let (scopes, mut unclear) = scopes(self.config);
+        let (mut places, mut owned) = (Vec::new(), Vec::<Owned>::new());
+        for (scope, makers) in scopes {
             let makers: Vec<&Arc<dyn Provider>> =
                 makers.iter().filter_map(|kind| self.providers.get(kind)).collect();
             let mut place = Place { scope, identity: None, fault: None, passed_over: makers.is_empty() };

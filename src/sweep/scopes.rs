@@ -14,9 +14,10 @@ const DEPTH: usize = 4;
 /// So many folders are looked at for each scratch folder.
 const MOST: usize = 2000;
 
-/// The scopes, and which sources make things there.
-pub(super) fn scopes(config: &Config) -> Vec<(Scope, Vec<SourceKind>)> {
+/// The scopes, which sources make things there, and in words what could not be listed.
+pub(super) fn scopes(config: &Config) -> (Vec<(Scope, Vec<SourceKind>)>, Vec<String>) {
     let mut found: Vec<(Scope, Vec<SourceKind>)> = Vec::new();
+    let mut cut = Vec::new();
     let mut add = |scope: Scope| {
         if !found.iter().any(|(other, _)| *other == scope) {
             let makers = makers(&scope);
@@ -24,7 +25,12 @@ pub(super) fn scopes(config: &Config) -> Vec<(Scope, Vec<SourceKind>)> {
         }
     };
     for folder in config.scratch_folders() {
-        for folder in below(&real_path(folder)) {
+        let (folders, whole) = below(&real_path(folder), MOST);
+        if !whole {
+            let folder = folder.display();
+            cut.push(format!("{folder} holds more than {MOST} folders: the others were not looked into"));
+        }
+        for folder in folders {
             add(Scope::Folder(folder.display().to_string()));
         }
     }
@@ -39,7 +45,7 @@ pub(super) fn scopes(config: &Config) -> Vec<(Scope, Vec<SourceKind>)> {
     for cluster in &config.scratch().kubernetes {
         add(Scope::Kubernetes { context: cluster.context.clone(), cluster: "not asked".to_owned() });
     }
-    found
+    (found, cut)
 }
 
 fn makers(scope: &Scope) -> Vec<SourceKind> {
@@ -54,9 +60,9 @@ fn makers(scope: &Scope) -> Vec<SourceKind> {
 }
 
 /// A scratch folder and the folders in it that a playbook may have chosen. What firedrill makes begins with `fd-`, and is
-/// not looked into; links are not followed.
-fn below(root: &Path) -> Vec<PathBuf> {
-    let mut found = vec![root.to_owned()];
+/// not looked into; links are not followed. At most so many, and whether those are all.
+fn below(root: &Path, most: usize) -> (Vec<PathBuf>, bool) {
+    let (mut found, mut whole) = (vec![root.to_owned()], true);
     let mut at = 0;
     while let Some(folder) = found.get(at).cloned() {
         at += 1;
@@ -67,12 +73,16 @@ fn below(root: &Path) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for entry in entries.flatten() {
             let ours = entry.file_name().to_string_lossy().starts_with("fd-");
-            if !ours && found.len() < MOST && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                found.push(entry.path());
+            if ours || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            match found.len() < most {
+                true => found.push(entry.path()),
+                false => whole = false,
             }
         }
     }
-    found
+    (found, whole)
 }
 
 /// The digest of what the operator allows and forbids: a list is good for that alone.
@@ -98,7 +108,9 @@ mod tests {
         );
         let config =
             Config::parse(Path::new("/etc/firedrill.toml"), &text, Path::new("/data")).expect("no faults");
-        let seen: Vec<String> = scopes(&config).iter().map(|(scope, _)| scope.to_string()).collect();
+        let seen: Vec<String> = scopes(&config).0.iter().map(|(scope, _)| scope.to_string()).collect();
+        assert_eq!(below(&root, 3).0.len(), 3);
+        assert!(below(&root, 3).1 && !below(&root, 2).1);
         let root = root.display();
         assert_eq!(
             seen,
