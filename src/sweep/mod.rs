@@ -23,6 +23,7 @@
 //! again; the place, which the operator allows and which is the very one of the list; and the provider's own rules.
 
 mod find;
+mod fits;
 mod judge;
 mod list;
 mod purge;
@@ -30,9 +31,9 @@ mod scopes;
 #[cfg(test)]
 mod tests;
 
+pub use fits::Refused;
 pub use judge::{Run, Standing, YOUNG};
 pub use list::{Listed, load, save};
-pub use purge::Refused;
 
 use crate::{
     config::Config,
