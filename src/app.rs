@@ -47,6 +47,11 @@ impl App {
         &self.journal
     }
 
+    /// What the operator allows.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Who this process is, as a holder of leases.
     pub fn holder(&self) -> &str {
         &self.holder
@@ -70,7 +75,8 @@ impl App {
         self.providers().remove(&kind)
     }
 
-    fn providers(&self) -> BTreeMap<SourceKind, Arc<dyn Provider>> {
+    /// All providers of this build.
+    pub fn providers(&self) -> BTreeMap<SourceKind, Arc<dyn Provider>> {
         let sqlite: Arc<dyn Provider> = Arc::new(SqliteFile::new(self.scratch()));
         let command: Arc<dyn Provider> =
             Arc::new(Commands::new(self.runner(), self.allowed(), self.scratch()));

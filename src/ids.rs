@@ -144,6 +144,12 @@ impl RunId {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
+    /// When it was declared, by the id's own word; none where it is no UUIDv7.
+    pub fn declared(&self) -> Option<crate::time::Timestamp> {
+        let millis = i64::try_from(self.0.as_u128() >> 80).ok()?;
+        (self.0.get_version_num() == 7).then(|| crate::time::Timestamp::from_millis(millis))
+    }
+
     /// The last eight hexadecimal digits: random, short enough for resource names and for a person.
     pub fn short(&self) -> String {
         let text = self.0.simple().to_string();

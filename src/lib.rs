@@ -12,6 +12,8 @@
 //!   journal ── entries ──> metrics ──> RunSummary ──> report, cli      what people see
 //! ```
 //!
+//! [`sweep`] finds what was left behind by its marks alone, through the same ports.
+//!
 //! Read [`drill`] first: it holds the words ([`drill::Event`]), every legal move ([`drill::next`]) and what is wanted at a
 //! moment ([`drill::decide`]). [`engine`] is the loop around it. [`ports`] are the traits through which it sees the
 //! world, and [`app`] is the one place that names what stands behind them. [`provider`] and [`verify`] talk to PostgreSQL, MySQL
@@ -39,5 +41,6 @@ pub mod report;
 pub mod sample;
 pub mod server;
 pub mod starter;
+pub mod sweep;
 pub mod time;
 pub mod verify;

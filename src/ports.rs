@@ -42,6 +42,17 @@ pub trait Provider: Send + Sync {
     /// What firedrill created in a scope, by its tags.
     async fn owned(&self, scope: &Scope) -> Result<Vec<Owned>, Fault>;
 
+    /// What is named as firedrill names things and yet can't be told to be its own, each in words. It is never removed.
+    async fn unclear(&self, _: &Scope) -> Result<Vec<String>, Fault> {
+        Ok(Vec::new())
+    }
+
+    /// What the place says of itself that no other place says, where the scope's own words do not: a list of things to
+    /// remove is good for that place alone.
+    async fn identity(&self, _: &Scope) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
     /// How long to wait between two looks at claims that have been waited for `so_far`.
     fn pace(&self, so_far: Period) -> Period;
 }

@@ -79,6 +79,14 @@ pub enum Command {
         #[command(flatten)]
         answer: Answer,
     },
+    /// What a run would do: recovery points chosen, what is made, what is checked; changes nothing
+    Plan {
+        /// The playbook
+        playbook: PathBuf,
+        /// How to answer.
+        #[command(flatten)]
+        answer: Answer,
+    },
     /// Run a playbook now, in the foreground. Ctrl-C: stop and tear down; again: leave at once, resumable
     Run(RunArgs),
     /// Take the fingerprints on the source now, for the recovery point that a run would take
@@ -178,6 +186,8 @@ pub enum Command {
         #[arg(long)]
         open: bool,
     },
+    /// Find what firedrill left behind, with the journal lost too; with --apply remove it
+    Sweep(SweepArgs),
     /// Print the JSON Schema of playbooks
     Schema,
     /// Print completions for a shell
@@ -204,6 +214,29 @@ pub struct RunArgs {
     /// Open the HTML report when the run is over
     #[arg(long)]
     pub open: bool,
+    /// How to answer.
+    #[command(flatten)]
+    pub answer: Answer,
+}
+
+/// What `sweep` takes.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// Remove what is on the list and left behind still
+    #[arg(long)]
+    pub apply: bool,
+    /// Leave alone what is younger [default: 1d where this journal knows nothing of its run, else 0s]
+    #[arg(long, value_name = "PERIOD")]
+    pub min_age: Option<crate::time::Period>,
+    /// Where to write the list [default: sweep.json in the data directory]
+    #[arg(long, value_name = "FILE", conflicts_with = "apply")]
+    pub save: Option<PathBuf>,
+    /// Which list to go by [default: the one in the data directory; without one, what is found now]
+    #[arg(long, value_name = "FILE", requires = "apply")]
+    pub list: Option<PathBuf>,
+    /// Print what sweeps removed so far, with receipts and proofs
+    #[arg(long, conflicts_with_all = ["apply", "save", "list", "min_age"])]
+    pub record: bool,
     /// How to answer.
     #[command(flatten)]
     pub answer: Answer,

@@ -32,7 +32,7 @@ pub(super) async fn list(
             Format::Json | Format::Ndjson => "[]\n",
         });
     };
-    let filter = RunFilter { playbook, from, to, limit: Some(count), unfinished_only: false };
+    let filter = RunFilter { playbook, from, to, limit: Some(count), ..RunFilter::default() };
     let mut summaries = Vec::new();
     for row in app.journal().runs(&filter, SystemClock::wall()).await? {
         let entries = app.journal().entries(row.run).await?;

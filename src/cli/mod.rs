@@ -7,10 +7,12 @@ mod check;
 mod context;
 mod init;
 mod list;
+mod plan;
 mod report;
 mod resume;
 mod run;
 mod show;
+mod sweep;
 mod view;
 mod words;
 
@@ -42,6 +44,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Init { dir, force } => init::init(&dir, force),
         Command::Check { paths, answer } => check::check(&context, &paths, answer.format),
+        Command::Plan { playbook, answer } => plan::plan(&context, &playbook, answer.format).await,
         Command::Run(args) => run::run(&context, args).await,
         Command::Baseline { playbook, point, point_time, snapshot, export, import, answer } => {
             let asked =
@@ -58,6 +61,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Report { run, format, out, templates, open } => {
             report::report(&context, &run, format, out, templates, open).await
         }
+        Command::Sweep(args) => sweep::sweep(&context, args).await,
         Command::Schema => print(&format!("{}\n", pretty(&crate::playbook::schema()))),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -5,9 +5,9 @@ use super::{
     perform::{Done, EXIT_CODE},
 };
 use crate::{
-    drill::{Choice, Claim, Fault, FaultClass, Link, Outputs, RecoveryPoint, choose},
+    drill::{Candidate, Choice, Claim, Fault, FaultClass, Link, Outputs, RecoveryPoint, choose},
     ids::{ClaimId, RunId, StepId},
-    playbook::{Action, Playbook, Restore, SourceKind, Subject},
+    playbook::{Action, Playbook, Restore, SourceKind, Step, Subject},
     ports::{
         AcquireRequest, CommandRequest, Known, Observation, Ports, Provider, ReleaseRequest, RestoreRequest,
         Tick,
@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// A look at claims that takes longer than this tells nothing.
 const LOOK_LIMIT: Period = Period::from_secs(60);
 /// A preflight that takes longer than this has failed: before it there is no other end of the run in sight.
-const PREFLIGHT_LIMIT: Period = Period::from_secs(300);
+pub(super) const PREFLIGHT_LIMIT: Period = Period::from_secs(300);
 /// A call to remove that takes longer than this is made again, rather than waited for until the claim is leaked.
 const RELEASE_LIMIT: Period = Period::from_secs(600);
 
@@ -30,6 +30,16 @@ pub(super) struct Context {
     pub(super) known: Known,
     pub(super) declared: Timestamp,
     pub(super) run: RunId,
+}
+
+/// What the preflight found at one step.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub(super) facts: Vec<String>,
+    /// What forbids the run.
+    pub(super) refusals: Vec<String>,
+    /// What could not be looked at.
+    pub(super) surroundings: Vec<String>,
 }
 
 fn no_provider(kind: SourceKind) -> Fault {
@@ -82,34 +92,40 @@ impl Context {
     pub(super) async fn preflight(self) -> Done {
         let (mut facts, mut refusals, mut surroundings) = (Vec::new(), Vec::new(), Vec::new());
         for step in self.playbook.steps() {
-            let found = match &step.action {
-                Action::Restore(restore) => match self.provider(restore.source.kind()) {
-                    Ok(provider) => {
-                        let ask = self.restore(&step.id, 1, restore);
-                        let look = provider.preflight(&ask);
-                        self.within(PREFLIGHT_LIMIT, "the preflight", look).await
-                    }
-                    Err(fault) => Err(fault),
-                },
-                Action::Verify(verify) if verify.subject == Subject::Kubernetes => Err(Fault::new(
-                    FaultClass::Refused,
-                    "this build of firedrill has no checks for Kubernetes",
-                )),
-                _ => continue,
-            };
+            let Some(looked) = self.look_at(step).await else { continue };
             let of_step = |text: String| format!("step {}: {text}", step.id);
-            match found {
-                Ok(found) => {
-                    facts.extend(found.facts.into_iter().map(of_step));
-                    refusals.extend(found.refusals.into_iter().map(of_step));
-                }
-                Err(fault) if matches!(fault.class, FaultClass::Refused | FaultClass::Permanent) => {
-                    refusals.push(of_step(fault.message));
-                }
-                Err(fault) => surroundings.push(of_step(fault.message)),
-            }
+            facts.extend(looked.facts.into_iter().map(of_step));
+            refusals.extend(looked.refusals.into_iter().map(of_step));
+            surroundings.extend(looked.surroundings.into_iter().map(of_step));
         }
         Done::Looked { facts, refusals, surroundings }
+    }
+
+    /// What the preflight says of one step; none where there is nothing to look at.
+    pub(super) async fn look_at(&self, step: &Step) -> Option<Looked> {
+        let found = match &step.action {
+            Action::Restore(restore) => match self.provider(restore.source.kind()) {
+                Ok(provider) => {
+                    let ask = self.restore(&step.id, 1, restore);
+                    let look = provider.preflight(&ask);
+                    self.within(PREFLIGHT_LIMIT, "the preflight", look).await
+                }
+                Err(fault) => Err(fault),
+            },
+            Action::Verify(verify) if verify.subject == Subject::Kubernetes => {
+                Err(Fault::new(FaultClass::Refused, "this build of firedrill has no checks for Kubernetes"))
+            }
+            _ => return None,
+        };
+        let mut looked = Looked::default();
+        match found {
+            Ok(found) => (looked.facts, looked.refusals) = (found.facts, found.refusals),
+            Err(fault) if matches!(fault.class, FaultClass::Refused | FaultClass::Permanent) => {
+                looked.refusals.push(fault.message);
+            }
+            Err(fault) => looked.surroundings.push(fault.message),
+        }
+        Some(looked)
     }
 
     pub(super) async fn choose(self, step: StepId, attempt: u32, seed: u64) -> Done {
@@ -118,12 +134,28 @@ impl Context {
     }
 
     async fn chosen(&self, step: &StepId, attempt: u32, seed: u64) -> Result<(Choice, Vec<Link>), Fault> {
+        let candidates = self.candidates(step, attempt).await?;
+        self.choice(step, attempt, seed, candidates)
+    }
+
+    /// What there is to choose from.
+    pub(super) async fn candidates(&self, step: &StepId, attempt: u32) -> Result<Vec<Candidate>, Fault> {
         let restore = self.restore_of(step)?;
-        let provider = self.provider(restore.source.kind())?;
-        let ask = self.restore(step, attempt, restore);
-        let candidates = provider.recovery_points(&ask).await?;
+        self.provider(restore.source.kind())?.recovery_points(&self.restore(step, attempt, restore)).await
+    }
+
+    /// Which of them, and the chain that restores it.
+    pub(super) fn choice(
+        &self,
+        step: &StepId,
+        attempt: u32,
+        seed: u64,
+        candidates: Vec<Candidate>,
+    ) -> Result<(Choice, Vec<Link>), Fault> {
+        let restore = self.restore_of(step)?;
         let choice = choose(&restore.recovery_point, restore.max_age, candidates, self.declared, seed)?;
-        let chain = provider.chain(&ask, &choice.point)?;
+        let ask = self.restore(step, attempt, restore);
+        let chain = self.provider(restore.source.kind())?.chain(&ask, &choice.point)?;
         if chain.is_empty() {
             return Err(Fault::new(
                 FaultClass::Permanent,

@@ -5,7 +5,7 @@ use crate::{
     drill::{CheckOutcome, CheckStatus, Fault, FaultClass, Outputs, RecoveryPoint},
     ids::StepId,
     playbook::{Action, Check, CheckKind, DatabaseSubject, FingerprintExpect, Source, Subject},
-    ports::{BaselineKey, CheckRequest},
+    ports::{Baseline, BaselineKey, CheckRequest},
     time::Period,
 };
 
@@ -70,6 +70,26 @@ impl Context {
         }
     }
 
+    /// The baseline of a check for that recovery point.
+    pub(super) async fn baseline(
+        &self,
+        step: &StepId,
+        check: &Check,
+        point: &RecoveryPoint,
+    ) -> Result<Option<Baseline>, Fault> {
+        let key = BaselineKey {
+            playbook: self.playbook.name().clone(),
+            step: step.clone(),
+            check: check.name.clone(),
+            point: point.id.clone(),
+        };
+        let found = self.ports.journal.baseline(&key).await.map_err(|error| {
+            Fault::new(FaultClass::Surroundings, format!("the baseline could not be read: {error}"))
+        })?;
+        // A backup that was overwritten in place keeps its id: its moment must be the same too.
+        Ok(found.filter(|baseline| baseline.point_time == point.time))
+    }
+
     async fn make_check(
         &self,
         step: &StepId,
@@ -78,33 +98,9 @@ impl Context {
         subject: &Outputs,
         point: Option<&RecoveryPoint>,
     ) -> Result<CheckOutcome, Fault> {
-        let wants_baseline = match &check.kind {
-            CheckKind::Fingerprint(check) => check.expect == FingerprintExpect::Baseline,
-            CheckKind::Schema(check) => check.expect == FingerprintExpect::Baseline,
-            _ => false,
-        };
-        let baseline = match point.filter(|_| wants_baseline) {
+        let baseline = match point.filter(|_| wants_baseline(check)) {
             None => None,
-            Some(point) => {
-                let key = BaselineKey {
-                    playbook: self.playbook.name().clone(),
-                    step: step.clone(),
-                    check: check.name.clone(),
-                    point: point.id.clone(),
-                };
-                self.ports
-                    .journal
-                    .baseline(&key)
-                    .await
-                    .map_err(|error| {
-                        Fault::new(
-                            FaultClass::Surroundings,
-                            format!("the baseline could not be read: {error}"),
-                        )
-                    })?
-                    // A backup that was overwritten in place keeps its id: its moment must be the same too.
-                    .filter(|baseline| baseline.point_time == point.time)
-            }
+            Some(point) => self.baseline(step, check, point).await?,
         };
         let ask = CheckRequest {
             run: self.run,
@@ -124,6 +120,15 @@ impl Context {
     }
 }
 
+/// Whether a check compares with a baseline.
+pub(super) fn wants_baseline(check: &Check) -> bool {
+    match &check.kind {
+        CheckKind::Fingerprint(check) => check.expect == FingerprintExpect::Baseline,
+        CheckKind::Schema(check) => check.expect == FingerprintExpect::Baseline,
+        _ => false,
+    }
+}
+
 /// The outcome of a check that could not be made: nothing is proven.
 pub(super) fn could_not(kind: &str, fault: Fault) -> CheckOutcome {
     CheckOutcome {
@@ -139,7 +144,8 @@ pub(super) fn could_not(kind: &str, fault: Fault) -> CheckOutcome {
     }
 }
 
-fn kind_of(kind: &CheckKind) -> &'static str {
+/// The check's kind in a word.
+pub(super) fn kind_of(kind: &CheckKind) -> &'static str {
     match kind {
         CheckKind::Integrity => "integrity",
         CheckKind::Schema(_) => "schema",

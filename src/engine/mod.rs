@@ -18,10 +18,14 @@ mod check;
 mod declare;
 mod drive;
 mod perform;
+mod plan;
+mod planned;
 mod poll;
 
 pub use declare::Order;
 pub use drive::{Drive, Stop};
+pub(crate) use perform::known;
+pub use planned::{Against, Outlook, Plan, PlannedCheck, PlannedClaim, PlannedRestore, PlannedStep};
 
 use crate::{
     drill::{Entry, Event, IllegalEvent, RunState, Teardown, Verdict, fold},

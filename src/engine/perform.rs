@@ -107,7 +107,7 @@ pub(super) fn begin(
 }
 
 /// What the finished steps of a run gave.
-fn known(state: &RunState) -> Known {
+pub(crate) fn known(state: &RunState) -> Known {
     let done = state.steps().iter().filter(|step| step.status() == StepStatus::Succeeded);
     Known {
         run: state.declaration().run.to_string(),

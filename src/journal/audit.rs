@@ -61,6 +61,10 @@ impl SqliteJournal {
             other => other?,
         };
         let mut audit = Audit { database, runs: Vec::new() };
+        match self.deletions().await {
+            Err(JournalError::Storage(what)) => audit.database.push(what),
+            other => drop(other?),
+        }
         let (runs, strange) = self.every_run().await?;
         audit.database.extend(strange.iter().map(|id| format!("`{id}` is not the id of a run")));
         for run in runs {

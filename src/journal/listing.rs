@@ -18,6 +18,8 @@ use std::collections::HashMap;
 /// Which runs to list.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
+    /// That run alone.
+    pub only: Option<RunId>,
     /// Of that playbook alone.
     pub playbook: Option<PlaybookName>,
     /// Declared at or after this.
@@ -158,6 +160,9 @@ fn query(filter: &RunFilter) -> QueryBuilder<Sqlite> {
         ", l.holder, l.expires_ms FROM run_summaries s \
          LEFT JOIN leases l ON l.run = s.run AND s.finished_ms IS NULL WHERE true",
     );
+    if let Some(run) = filter.only {
+        query.push(" AND s.run = ").push_bind(run.to_string());
+    }
     if let Some(playbook) = &filter.playbook {
         query.push(" AND s.playbook = ").push_bind(playbook.as_str().to_owned());
     }

@@ -6,12 +6,13 @@
 //!               digest  ├── leases         who may write, by which token (lease, holder)
 //!               folder  └── run_summaries  a projection for listings (projection, listing)
 //! baselines     fingerprints of sources (baselines)
+//! deletions     what sweeps removed; chained too (deletions)
 //! builds        which firedrill made which version of the schema (open)
 //! ```
 //!
 //! | rule | kept by |
 //! | --- | --- |
-//! | events, playbooks, runs, requests and baselines are added to, never changed or deleted | triggers |
+//! | events, playbooks, runs, requests, baselines and deletions are added to, never changed or deleted | triggers |
 //! | an event comes right after the last, names its digest, and carries the token of the lease | triggers |
 //! | entries are written all or none, with the projection, in one transaction that begins with the write lock | `writer` |
 //! | a writer whose lease was taken over, or who believes another number of entries, is refused | `sqlite` |
@@ -29,6 +30,7 @@
 mod audit;
 mod baselines;
 pub mod chain;
+mod deletions;
 mod holder;
 mod lease;
 mod listing;
@@ -47,6 +49,7 @@ mod tests;
 pub use audit::{Audit, Rebuilt, RunAudit};
 pub use baselines::BaselineRow;
 pub use chain::Chained;
+pub use deletions::{Deletion, DeletionRow};
 pub use listing::{RunFilter, RunRow, RunStatus};
 pub use open::{APPLICATION_ID, DATABASE, Mode};
 pub use sqlite::SqliteJournal;

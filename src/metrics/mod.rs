@@ -10,6 +10,7 @@
 //! Everything that a person reads about a run is drawn from its [`RunSummary`], so that no two of them disagree.
 
 mod critical;
+mod estimate;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod history;
@@ -26,6 +27,7 @@ mod summary;
 mod tests;
 mod words;
 
+pub use estimate::{Estimate, estimate};
 pub use interval::Interval;
 pub use step::{
     ApprovalSummary, AttemptSummary, CandidateSummary, CheckSummary, PointSummary, StepPhase, StepSummary,

@@ -311,6 +311,13 @@ impl Provider for Commands {
         if claim.source != SourceKind::Command {
             return Err(refused(format!("the claim {} was not made by the command provider", claim.id)));
         }
+        if let Source::Unsupported { .. } = ask.restore.restore.source {
+            return Err(refused(format!(
+                "the playbook of run {} is not in this journal, and with it the command that releases what was made: release it by hand, then remove the folder {}",
+                claim.run.short(),
+                claim.link.name
+            )));
+        }
         let source = source(&ask.restore)?;
         let place = Place::cleared(claim, &self.scratch)?;
         let there = match place.look(claim)? {

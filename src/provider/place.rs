@@ -309,11 +309,59 @@ pub(super) fn owned(root: &Path, source: SourceKind) -> Result<Vec<Owned>, Fault
         }
         let Some(Some(claim)) = read_marker(&entry.path())? else { continue };
         let here = Place::of(&claim).is_ok_and(|place| place.root == root && place.name == name);
-        if here && claim.source == source && !found.iter().any(|other| other.claim.id == claim.id) {
+        let again = |other: &Owned| other.claim.run == claim.run && other.claim.id == claim.id;
+        if here && claim.source == source && !found.iter().any(again) {
             found.push(Owned { run: claim.run, claim });
         }
     }
     Ok(found)
+}
+
+/// The folders in `root` that are named as firedrill names them, and do not bear the marker of a claim that is theirs.
+pub(super) fn unclear(root: &Path) -> Result<Vec<String>, Fault> {
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(cant("look at", root, &error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| cant("look at", root, &error))?;
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with("fd-") || !matches!(kind(&path)?, Kind::Folder) {
+            continue;
+        }
+        let bare = [MAKING, REMOVING].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+        match read_marker(&path)? {
+            None => found.push(format!("{} has no {MARKER}: it can't be told who made it", path.display())),
+            Some(None) => {
+                found.push(format!("the {MARKER} in {} can't be read as a claim", path.display()));
+            }
+            Some(Some(claim)) => {
+                if !Place::of(&claim).is_ok_and(|place| place.root == root && place.name == bare) {
+                    let (name, scope) = (&claim.link.name, &claim.link.scope);
+                    found.push(format!(
+                        "{} bears the marker of {name} in {scope}, and that is elsewhere",
+                        path.display()
+                    ));
+                }
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// What tells a folder from another one that takes its place: the machine, the file system and the inode.
+pub(super) fn identity(root: &Path) -> Result<Option<String>, Fault> {
+    use std::os::unix::fs::MetadataExt;
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    match fs::metadata(root) {
+        Ok(meta) => Ok(Some(format!("{host} device {} inode {}", meta.dev(), meta.ino()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(format!("{host} absent"))),
+        Err(error) => Err(cant("look at", root, &error)),
+    }
 }
 
 /// None: no marker. Some(None): something that is no marker of ours.

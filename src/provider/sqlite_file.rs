@@ -12,7 +12,7 @@ use super::{
     copy::unpack,
     disk::{cant, sync_folder, write_whole},
     pace,
-    place::{Found, Place, owned},
+    place::{Found, Place, identity, owned, unclear},
     scratch::{Scratch, real, refused},
     sqlite_backup::{SqliteBackups, complete_alone},
 };
@@ -179,6 +179,19 @@ impl Provider for SqliteFile {
         let root = real(Path::new(root))?;
         self.scratch.check(&root)?;
         owned(&root, SourceKind::Sqlite)
+    }
+
+    /// Of all folders, those of commands too.
+    async fn unclear(&self, scope: &Scope) -> Result<Vec<String>, Fault> {
+        let Scope::Folder(root) = scope else { return Ok(Vec::new()) };
+        let root = real(Path::new(root))?;
+        self.scratch.check(&root)?;
+        unclear(&root)
+    }
+
+    async fn identity(&self, scope: &Scope) -> Result<Option<String>, Fault> {
+        let Scope::Folder(root) = scope else { return Ok(None) };
+        identity(&real(Path::new(root))?)
     }
 
     fn pace(&self, so_far: Period) -> Period {

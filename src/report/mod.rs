@@ -1,7 +1,7 @@
 //! What people read: one format a file.
 //!
 //! ```text
-//!                  ┌─> text, list      the terminal
+//!                  ┌─> text, list      the terminal (also: plan and sweep, from what those found)
 //! RunSummary ──────┼─> json            machines
 //!   (metrics)      ├─> html ──┐
 //!                  └─> markdown ──> template ──> reports/*.hbs, or the operator's own folder
@@ -15,9 +15,11 @@ mod html;
 mod json;
 mod list;
 mod markdown;
+mod plan;
 mod proof;
 mod svg;
 mod svg_style;
+mod sweep;
 mod template;
 mod terminal;
 mod text;
@@ -28,7 +30,9 @@ mod words;
 mod golden;
 
 pub use list::{ListRow, list};
+pub use plan::plan;
 pub use svg::timelines;
+pub use sweep::{deletions, sweep};
 pub use template::ReportError;
 pub use terminal::TextStyle;
 pub use text::text;

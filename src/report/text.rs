@@ -88,7 +88,7 @@ impl Paper {
             self.wrapped("   ", &one_line(&what), Ink::Bold);
             self.wrapped("     why: ", &one_line(claim.leaked.as_deref().unwrap_or_default()), Ink::Plain);
         }
-        let advice = "`firedrill sweep` lists what is left; `firedrill sweep --apply` removes it once its time is over. What it can't remove must be removed by hand.";
+        let advice = "`firedrill sweep` lists what is left; `firedrill sweep --apply` removes what bears firedrill's mark. What it can't remove must be removed by hand.";
         self.wrapped("   what to do: ", advice, Ink::Plain);
     }
 

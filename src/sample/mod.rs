@@ -60,12 +60,21 @@ pub enum SampleError {
     Database(#[from] sqlx::Error),
 }
 
-/// Makes the sample in `folder` (`sample` beside the playbook), if it is not there or no longer fresh.
-pub async fn prepare(folder: &Path, kind: Sample, now: Timestamp) -> Result<Prepared, SampleError> {
-    let home = folder.join(match kind {
+/// Whether the demonstration database and its backups are there, as [`prepare`] would leave them.
+pub async fn is_ready(folder: &Path, kind: Sample, now: Timestamp) -> bool {
+    newest(&home(folder, kind), now).await.is_some()
+}
+
+fn home(folder: &Path, kind: Sample) -> PathBuf {
+    folder.join(match kind {
         Sample::Orders => "orders",
         Sample::OrdersCorrupted => "orders-corrupted",
-    });
+    })
+}
+
+/// Makes the sample in `folder` (`sample` beside the playbook), if it is not there or no longer fresh.
+pub async fn prepare(folder: &Path, kind: Sample, now: Timestamp) -> Result<Prepared, SampleError> {
+    let home = home(folder, kind);
     // Names tell seconds.
     let now = Timestamp::from_millis(now.as_millis().div_euclid(1000) * 1000);
     if let Some(newest) = newest(&home, now).await {

@@ -6,7 +6,9 @@ mod commands;
 mod crash;
 mod journal;
 mod people;
+mod plan;
 mod quickstart;
+mod sweep;
 
 use std::{
     path::{Path, PathBuf},

@@ -37,6 +37,12 @@ impl Marker {
         serde_json::from_str(text).ok()
     }
 
+    /// Whether it is the marker of a database of that name, or of one that is being made, whose name ends so.
+    pub(super) fn is_of(&self, name: &str, making: &str) -> bool {
+        let own = &self.firedrill.link.name;
+        name == own || name.strip_suffix(making) == Some(own)
+    }
+
     /// `Err`: whose it is instead.
     pub(super) fn belongs_to(&self, claim: &Claim) -> Result<(), String> {
         let own = &self.firedrill;

@@ -316,6 +316,42 @@ impl Provider for Dumps {
         Ok(found)
     }
 
+    async fn unclear(&self, scope: &Scope) -> Result<Vec<String>, Fault> {
+        let Scope::Server { engine, place } = scope else { return Ok(Vec::new()) };
+        if *engine != self.engine {
+            return Ok(Vec::new());
+        }
+        let target = self.servers.of_scope(*engine, place)?;
+        let mut server = target.connect().await?;
+        let (making, named) = match self.engine {
+            ServerEngine::Postgres => {
+                (postgres::databases::MAKING, postgres::databases::scratch(server.as_mut()).await?)
+            }
+            ServerEngine::Mysql => ("", mysql::databases::scratch(server.as_mut()).await?),
+        };
+        let doubt = |(name, marker): (String, Option<marker::Marker>)| match marker {
+            None => Some(format!(
+                "the database {name} bears no marker that can be read: it can't be told who made it"
+            )),
+            Some(marker) if marker.firedrill.link.scope != *scope => Some(format!(
+                "the database {name} bears the marker of a claim in {}: if that is this server by another name, list it by that name in firedrill.toml",
+                marker.firedrill.link.scope
+            )),
+            Some(marker) => (!marker.is_of(&name, making))
+                .then(|| format!("the database {name} bears the marker of {}", marker.firedrill.link.name)),
+        };
+        Ok(named.into_iter().filter_map(doubt).collect())
+    }
+
+    async fn identity(&self, scope: &Scope) -> Result<Option<String>, Fault> {
+        let Scope::Server { engine, place } = scope else { return Ok(None) };
+        if *engine != self.engine {
+            return Ok(None);
+        }
+        let mut server = self.servers.of_scope(*engine, place)?.connect().await?;
+        servers::identity(server.as_mut(), self.engine).await
+    }
+
     fn pace(&self, so_far: Period) -> Period {
         pace(so_far, Period::from_millis(300), Period::from_secs(15))
     }

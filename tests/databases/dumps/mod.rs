@@ -5,6 +5,7 @@ mod crashes;
 mod mysql;
 mod postgres;
 mod refusals;
+mod sweep;
 
 use crate::servers::{Kind, Server};
 use firedrill::{

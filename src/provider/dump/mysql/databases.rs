@@ -210,14 +210,20 @@ async fn sessions(ask: &mut dyn Ask, name: &str) -> Result<Vec<u64>, Fault> {
 
 /// All scratch databases that bear a marker.
 pub(in super::super) async fn owned(ask: &mut dyn Ask) -> Result<Vec<Marker>, Fault> {
+    let named = scratch(ask).await?;
+    let own = named.into_iter().filter_map(|(name, marker)| marker.filter(|marker| marker.is_of(&name, "")));
+    Ok(own.collect())
+}
+
+/// All databases that are named as firedrill names them, with the marker that they bear.
+pub(in super::super) async fn scratch(ask: &mut dyn Ask) -> Result<Vec<(String, Option<Marker>)>, Fault> {
     let rows = ask
         .rows(
-            "select cast(table_schema as char) from information_schema.columns \
-             where table_schema like 'fd\\_%' and table_name = ? and column_name = 'marker'",
-            &[TABLE],
+            "select cast(schema_name as char) from information_schema.schemata where schema_name like 'fd\\_%'",
+            &[],
         )
         .await?;
-    let mut markers = Vec::new();
+    let mut found = Vec::new();
     for name in
         rows.into_iter().filter_map(|mut row| row.pop().flatten()).filter(|name| is_ours_by_name(name))
     {
@@ -231,9 +237,9 @@ pub(in super::super) async fn owned(ask: &mut dyn Ask) -> Result<Vec<Marker>, Fa
                 &[],
             )
             .await;
-        // One that goes at this very moment, or is not ours to read, is not listed.
+        // One that goes at this very moment, or is not ours to read, bears none that could be read.
         let marker = text.ok().flatten().and_then(|text| Marker::read(&text));
-        markers.extend(marker.filter(|marker| marker.firedrill.link.name == name));
+        found.push((name, marker));
     }
-    Ok(markers)
+    Ok(found)
 }

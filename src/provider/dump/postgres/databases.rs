@@ -322,6 +322,14 @@ fn in_use(fault: Fault) -> Fault {
 
 /// All scratch databases that bear a marker.
 pub(in super::super) async fn owned(ask: &mut dyn Ask) -> Result<Vec<Marker>, Fault> {
+    let named = scratch(ask).await?;
+    let own =
+        named.into_iter().filter_map(|(name, marker)| marker.filter(|marker| marker.is_of(&name, MAKING)));
+    Ok(own.collect())
+}
+
+/// All databases that are named as firedrill names them, with the marker that they bear.
+pub(in super::super) async fn scratch(ask: &mut dyn Ask) -> Result<Vec<(String, Option<Marker>)>, Fault> {
     let rows = ask
         .rows(
             "select d.datname::text, pg_catalog.shobj_description(d.oid, 'pg_database') \
@@ -329,10 +337,9 @@ pub(in super::super) async fn owned(ask: &mut dyn Ask) -> Result<Vec<Marker>, Fa
             &[],
         )
         .await?;
-    let marked = rows.into_iter().filter_map(|row| {
+    let named = rows.into_iter().filter_map(|row| {
         let [name, comment] = <[Option<String>; 2]>::try_from(row).ok()?;
-        let (name, marker) = (name?, Marker::read(&comment?)?);
-        (marker.firedrill.link.name == name.strip_suffix(MAKING).unwrap_or(&name)).then_some(marker)
+        Some((name?, comment.as_deref().and_then(Marker::read)))
     });
-    Ok(marked.collect())
+    Ok(named.collect())
 }

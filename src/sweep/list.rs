@@ -1,0 +1,66 @@
+//! The list between the two phases: a file that says what was found, where, and when.
+
+use super::{FORMAT, Found};
+use crate::{error::Failure, time::Timestamp};
+use std::{
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+/// A list larger than this is none of ours.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// A list and where it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// The file.
+    pub file: PathBuf,
+    /// What it says.
+    pub found: Found,
+}
+
+impl Listed {
+    /// When it was written.
+    pub fn at(&self) -> Timestamp {
+        self.found.at
+    }
+}
+
+/// Writes the list, whole or not at all, for this user alone.
+pub fn save(found: &Found, file: &Path) -> Result<(), Failure> {
+    let failed = || Failure::io(format!("writing the list {}", file.display()));
+    let mut partial = file.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let text = serde_json::to_vec_pretty(found).map_err(std::io::Error::other).map_err(failed())?;
+    let mut options = std::fs::OpenOptions::new();
+    let mut out =
+        options.write(true).create(true).truncate(true).mode(0o600).open(&partial).map_err(failed())?;
+    out.write_all(&text).and_then(|()| out.sync_all()).map_err(failed())?;
+    std::fs::rename(&partial, file).map_err(failed())
+}
+
+/// Reads a list; none where there is none.
+pub fn load(file: &Path) -> Result<Option<Listed>, Failure> {
+    let size = match std::fs::metadata(file) {
+        Ok(meta) => meta.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::io(format!("reading the list {}", file.display()))(error)),
+    };
+    let none = |why: String| {
+        Failure::Invalid(format!(
+            "{} is no list of `firedrill sweep` ({why}); `firedrill sweep` writes one",
+            file.display()
+        ))
+    };
+    if size > LARGEST {
+        return Err(none(format!("it has {size} bytes")));
+    }
+    let text = std::fs::read(file).map_err(Failure::io(format!("reading the list {}", file.display())))?;
+    let found: Found = serde_json::from_slice(&text).map_err(|error| none(error.to_string()))?;
+    if found.format != FORMAT {
+        return Err(none(format!("its format is `{}`, not `{FORMAT}`", found.format)));
+    }
+    Ok(Some(Listed { file: file.to_owned(), found }))
+}
