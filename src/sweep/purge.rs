@@ -258,6 +258,7 @@ impl Work<'_> {
                 restore: restore.unwrap_or(&unknown),
                 folder: &origin.folder,
                 scratch_folder: scratch.and_then(|scratch| scratch.folder.as_deref()),
+                scratch_aws: scratch.and_then(|scratch| scratch.aws.as_ref()),
                 declared: origin.declared,
             },
             point: &point,

@@ -132,6 +132,7 @@ impl<'a> Drill<'a> {
             restore: &self.restore,
             folder: self.folder.path(),
             scratch_folder: None,
+            scratch_aws: None,
             declared: self.now,
         }
     }
