@@ -25,6 +25,8 @@ def options():
     parser.add_argument("--no-presigned", action="store_true",
                         help="encrypted copies from another region need no pre-signed request")
     parser.add_argument("--iam", action="store_true", help="policies are enforced from the start")
+    parser.add_argument("--demo", type=int, nargs="?", const=1_000_000, metavar="ROWS",
+                        help="with the data of tests/cloud/seed in it, before it says that it is ready")
     return parser.parse_args()
 
 
@@ -121,7 +123,7 @@ def serve(asked, folder, keeper, times, quotas):
         def log(self, *_):
             pass
 
-    calls, rules, guard = Calls(), Faults(), Guard("AKIAFIREDRILLROOT000")
+    calls, rules, guard = Calls(), Faults(), Guard("AKIAFIREDRILLROOT000", state)
     guard.enforced = asked.iam
     info = {}
     control = Control(state, calls, rules, guard, info)
@@ -144,8 +146,21 @@ def serve(asked, folder, keeper, times, quotas):
         "ca_bundle": os.path.join(folder, tls.CA), "root_access_key_id": guard.root_key, "pid": os.getpid(),
         "engines": {name: list(offered) for name, offered in service.offered.versions.items()},
     }
-    print(json.dumps(info), flush=True)
+    threading.Thread(target=lambda: (demo(asked, info), print(json.dumps(info), flush=True)), daemon=True).start()
     server.serve_forever()
+
+
+def demo(asked, info):
+    """Fills a new emulator as `tests/cloud/seed` does."""
+    if asked.demo is None:
+        return
+    done = subprocess.run([sys.executable, "-m", "emu.seed", "--endpoint", info["endpoint"], "--ca", info["ca_bundle"],
+                           "--rows", str(asked.demo)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    if done.returncode == 0:
+        info["demo"] = json.loads(done.stdout)
+    else:
+        print("the demonstration could not be made", file=sys.stderr)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 main()

@@ -84,6 +84,11 @@ class Control:
         self.guard.expired.add(sent["access_key_id"])
         return {"expired": sorted(self.guard.expired)}
 
+    def post_session(self, sent):
+        """How long the sessions last that are begun from now on; null for as long as was asked."""
+        self.guard.session_seconds = sent["seconds"]
+        return {"seconds": self.guard.session_seconds}
+
     # Data -------------------------------------------------------------------------------------------------------
 
     def source(self, sent):

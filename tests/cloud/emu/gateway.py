@@ -75,7 +75,7 @@ class Gateway:
         return self.send(start_response, entry, begun, status, headers, body)
 
     def serve(self, environ, call, account):
-        problem = self.guard.refuse(call, account, environ)
+        problem = self.guard.refuse(call, account)
         if problem:
             return problem.answer(call)
         if call.service == "rds" and not self.known(call.operation):
