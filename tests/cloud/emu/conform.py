@@ -9,22 +9,22 @@ from botocore.validate import ParamValidator
 
 
 def request(call):
-    """What is wrong with the parameters."""
+    """What is wrong with the parameters: what a service refuses, and what it would let pass."""
     if call.protocol not in ("query", "ec2", "json"):
-        return []
+        return [], []
     operation = call.shape()
     if operation is None:
-        return [f"no operation {call.operation} of {call.service}"]
-    wrong = list(call.odd)
+        return [], [f"no operation {call.operation} of {call.service}"]
+    refused, noted = list(call.illegible), list(call.odd)
     if operation.input_shape is None:
-        return wrong
+        return refused, noted
     report = ParamValidator().validate(call.params, operation.input_shape)
-    if report.has_errors():
-        wrong += report.generate_report().splitlines()
+    if report.has_errors() and not refused:
+        refused += report.generate_report().splitlines()
     if call.protocol == "json":
-        unknown(operation.input_shape, call.params, "", wrong)
-    enums(operation.input_shape, call.params, "", wrong)
-    return wrong
+        unknown(operation.input_shape, call.params, "", noted)
+    enums(operation.input_shape, call.params, "", noted)
+    return refused, noted
 
 
 def unknown(shape, value, where, wrong):
@@ -109,7 +109,7 @@ COMMON = {
     "InvalidParameterCombination", "InvalidParameterValue", "ValidationError", "ValidationException", "Throttling",
     "ThrottlingException", "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException",
     "InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException", "RequestExpired", "InternalFailure",
-    "ServiceUnavailable", "NotImplemented", "MissingParameter", "InvalidAction", "RequestLimitExceeded",
+    "ServiceUnavailable", "NotImplemented", "InvalidAction", "RequestLimitExceeded",
 }
 
 

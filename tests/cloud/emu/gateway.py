@@ -14,6 +14,10 @@ from . import conform, faults, wire
 from .wire import Problem
 
 
+# Services whose operations are all in their model.
+CHECKED = ("rds", "sts", "kms", "secretsmanager", "tagging")
+
+
 class Calls:
     """The record of what was called."""
 
@@ -57,7 +61,8 @@ class Gateway:
             "operation": call.operation, "account": account, "region": call.region, "access_key": call.access_key,
             "parameters": wire.blanked(call.params), "fault": None, "status": None, "error": None, "request_id": None,
         }
-        self.note(entry, "request", conform.request(call))
+        refused, noted = conform.request(call)
+        self.note(entry, "request", refused + noted)
         rule = self.rules.strike(call, account)
         if rule:
             entry["fault"] = rule.kind
@@ -67,15 +72,20 @@ class Gateway:
                 return self.cut(environ, start_response, entry, begun)
             elif rule.kind != "cut_after":
                 return self.send(start_response, entry, begun, *faults.problem(rule, call).answer(call))
-        status, headers, body = self.serve(environ, call, account)
+        status, headers, body = self.serve(environ, call, account, refused)
         self.note(entry, "response", conform.response(call, status, body))
         if rule and rule.kind == "cut_after":
             finish(entry, begun, status, headers, body)
             return self.cut(environ, start_response, entry, begun)
         return self.send(start_response, entry, begun, status, headers, body)
 
-    def serve(self, environ, call, account):
+    def serve(self, environ, call, account, refused):
         problem = self.guard.refuse(call, account)
+        if problem is None and refused:
+            json_like = call.protocol == "json"
+            problem = Problem("ValidationException" if json_like else "ValidationError", "; ".join(refused))
+        if problem is None and call.service in CHECKED and call.shape() is None:
+            problem = Problem("InvalidAction", f"The action {call.operation} is not valid for this web service.")
         if problem:
             return problem.answer(call)
         if call.service == "rds" and not self.known(call.operation):

@@ -78,7 +78,7 @@ class Guard:
         try:
             return self.denied(call, account, session)
         except policy.Unknown as unknown:
-            return Problem("MalformedPolicyDocument", f"this emulator does not understand {unknown}")
+            return Problem("NotImplemented", f"This emulator does not understand {unknown} in a policy.", 501)
 
     def denied(self, call, account, session):
         if (call.service, call.operation) == ("sts", "GetCallerIdentity"):

@@ -41,8 +41,9 @@ class Request:
     operation: str | None = None
     protocol: str | None = None
     params: dict = field(default_factory=dict)
-    # What does not fit the model.
+    # What does not fit the model: unknown, and of the wrong type.
     odd: list = field(default_factory=list)
+    illegible: list = field(default_factory=list)
     body: bytes = b""
 
     def shape(self):
@@ -106,7 +107,7 @@ def json_params(call):
     try:
         call.params = json.loads(call.body or b"{}")
     except ValueError:
-        call.odd.append("the body is no JSON")
+        call.illegible.append("the body is no JSON")
 
 
 def query_params(call, flat):
@@ -118,7 +119,7 @@ def query_params(call, flat):
         call.odd += [f"unknown parameter {name}" for name in flat]
         return
     used = set()
-    call.params = take(operation.input_shape, flat, "", used, call.protocol, call.odd) or {}
+    call.params = take(operation.input_shape, flat, "", used, call.protocol, call.illegible) or {}
     call.odd += [f"unknown parameter {name}" for name in flat if name not in used]
 
 
