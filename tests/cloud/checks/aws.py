@@ -71,7 +71,7 @@ def end():
 
 
 class Case(unittest.TestCase):
-    options = ("--no-data", "--times", "default=0.1,modify-lag=0,initializing=0.3")
+    options = ("--no-data", "--times", "default=0.05,modify-lag=0,initializing=0.3")
 
     def setUp(self):
         self.aws = shared(*self.options)

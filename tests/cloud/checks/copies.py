@@ -49,11 +49,11 @@ class Copies(Case):
 
     def test_another_account_sees_and_restores_what_is_shared_with_it(self):
         snap = self.snapshot(self.instance())
-        other = self.aws.client("rds", WEST, **self.role("222222222222"))
+        other = self.aws.client("rds", WEST, **self.role("555555555555"))
         self.refused("DBSnapshotNotFound", other.describe_db_snapshots, DBSnapshotIdentifier=self.arn(snap))
         self.refused("DBSnapshotNotFound", other.copy_db_snapshot, SourceDBSnapshotIdentifier=self.arn(snap), TargetDBSnapshotIdentifier="x")
-        shared = self.west.modify_db_snapshot_attribute(DBSnapshotIdentifier=snap, AttributeName="restore", ValuesToAdd=["222222222222"])
-        self.assertEqual(shared["DBSnapshotAttributesResult"]["DBSnapshotAttributes"][0]["AttributeValues"], ["222222222222"])
+        shared = self.west.modify_db_snapshot_attribute(DBSnapshotIdentifier=snap, AttributeName="restore", ValuesToAdd=["555555555555"])
+        self.assertEqual(shared["DBSnapshotAttributesResult"]["DBSnapshotAttributes"][0]["AttributeValues"], ["555555555555"])
         names = [one["DBSnapshotArn"] for one in other.describe_db_snapshots(SnapshotType="shared")["DBSnapshots"]]
         self.assertIn(self.arn(snap), names)
         self.assertEqual(other.describe_db_snapshots()["DBSnapshots"], [])
@@ -61,10 +61,10 @@ class Copies(Case):
         name = self.name("r")
         other.restore_db_instance_from_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=self.arn(snap))
         self.until(other, name)
-        far = self.aws.client("rds", CENTRAL, **self.role("222222222222"))
+        far = self.aws.client("rds", CENTRAL, **self.role("555555555555"))
         far.copy_db_snapshot(SourceDBSnapshotIdentifier=self.arn(snap), TargetDBSnapshotIdentifier=name)
         self.until_snapshot(far, name)
-        self.west.modify_db_snapshot_attribute(DBSnapshotIdentifier=snap, AttributeName="restore", ValuesToRemove=["222222222222"])
+        self.west.modify_db_snapshot_attribute(DBSnapshotIdentifier=snap, AttributeName="restore", ValuesToRemove=["555555555555"])
         self.refused("DBSnapshotNotFound", other.describe_db_snapshots, DBSnapshotIdentifier=self.arn(snap))
 
     def test_the_default_key_can_not_be_shared_and_another_must_be_copied_with_one_s_own(self):

@@ -1,6 +1,7 @@
 """The databases behind it all are real."""
 
 import datetime
+import json
 import subprocess
 import threading
 import time
@@ -74,6 +75,22 @@ class Databases(Case):
                     time.sleep(0.05)
                 self.assertEqual(self.ask(endpoint, "select 1;", engine, password="it's-another-5678"), "1")
                 self.assertIn("ERROR", self.ask(endpoint, "select 1;", engine))
+
+    def secret(self, name):
+        held = self.describe(self.west, name)["MasterUserSecret"]
+        return json.loads(self.aws.client("secretsmanager").get_secret_value(SecretId=held["SecretArn"])["SecretString"])
+
+    def test_a_password_that_rds_keeps_is_in_its_secret_and_works(self):
+        name, endpoint = self.made("postgres", "16", MasterUserPassword=None, ManageMasterUserPassword=True)
+        first = self.secret(name)
+        self.assertEqual(first["username"], "app")
+        self.assertEqual(self.ask(endpoint, TABLE + LATEST, "postgres", password=first["password"]), "2")
+        snap, other = self.snapshot(name), self.name("r")
+        self.west.restore_db_instance_from_db_snapshot(DBInstanceIdentifier=other, DBSnapshotIdentifier=snap, ManageMasterUserPassword=True)
+        self.until(self.west, other)
+        second = self.secret(other)
+        self.assertNotEqual(first["password"], second["password"])
+        self.assertEqual(self.ask(self.describe(self.west, other)["Endpoint"], LATEST, "postgres", password=second["password"]), "2")
 
     def test_the_master_is_no_superuser_and_owns_what_it_makes(self):
         _, endpoint = self.made("postgres", "16")

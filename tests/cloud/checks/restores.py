@@ -25,6 +25,14 @@ class Restores(Case):
             self.assertIs(silent[key], True, key)
         self.assertEqual(silent["BackupRetentionPeriod"], 7)
 
+    def test_a_lying_cloud_does_as_it_likes(self):
+        snap = self.snapshot(self.instance())
+        self.aws.control("POST", "overrides", {"PubliclyAccessible": True, "DeletionProtection": True})
+        one = self.restore(snap, PubliclyAccessible=False, DeletionProtection=False)
+        self.assertEqual((one["PubliclyAccessible"], one["DeletionProtection"]), (True, True))
+        self.aws.control("POST", "overrides", {})
+        self.assertIs(self.restore(snap, PubliclyAccessible=False)["PubliclyAccessible"], False)
+
     def test_what_is_said_wins_and_the_rest_is_the_default(self):
         self.west.create_db_parameter_group(DBParameterGroupName="mine", DBParameterGroupFamily="postgres16", Description="x")
         snap = self.snapshot(self.instance(DBParameterGroupName="mine", StorageType="gp3", AllocatedStorage=50))

@@ -75,6 +75,11 @@ class Control:
         self.state.quotas.update({key: int(value) for key, value in quotas.items()})
         return self.state.quotas
 
+    def post_overrides(self, attributes):
+        """What every instance restored from now on is like, whatever is asked; {} ends that."""
+        self.state.overrides = dict(attributes)
+        return self.state.overrides
+
     def post_iam(self, sent):
         self.guard.enforced = bool(sent["enforce"])
         return {"enforce": self.guard.enforced}

@@ -107,10 +107,11 @@ class Gateway:
         if status >= 400 and (html and b"<Error" not in body and not body.lstrip().startswith(b"{")):
             # What moto says to people who look at it in a browser.
             return missing(call).answer(call)
-        headers = [(name, value) for name, value in answered["headers"] if name.lower() not in ("content-length", "connection")]
-        if not any(name.lower() == "x-amzn-requestid" for name, _ in headers):
-            headers.append(("x-amzn-RequestId", wire.request_id()))
-        return status, headers, body
+        id = wire.request_id()
+        dropped = ("content-length", "connection", "x-amzn-requestid")
+        headers = [(name, value) for name, value in answered["headers"] if name.lower() not in dropped]
+        body = re.sub(rb"<(RequestId|requestId|RequestID)>[^<]*<", rb"<\1>" + id.encode() + b"<", body)
+        return status, [*headers, ("x-amzn-RequestId", id)], body
 
     def send(self, start_response, entry, begun, status, headers, body):
         finish(entry, begun, status, headers, body)

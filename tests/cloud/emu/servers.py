@@ -28,6 +28,8 @@ class Servers:
     def __init__(self, keeper, folder, cache, host):
         self.keeper, self.folder, self.host = keeper, folder, host
         self.templates = os.path.join(cache, "cloud-templates")
+        if not os.access(self.templates if os.path.exists(self.templates) else cache, os.W_OK):
+            self.templates = os.path.join(folder, "templates")
         self.engines = {}
         kinds = {"postgres": Postgres, "mariadb": MariaDb, "mysql": MySql}
         try:
@@ -264,6 +266,8 @@ def free_port():
 
 def free(port):
     with socket.socket() as one:
+        # As the servers do: connections that were just closed are no hindrance.
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             one.bind(("127.0.0.1", port))
             return True

@@ -1,6 +1,6 @@
 """Aurora clusters. The cluster has the data; its server runs while it has an instance, and serves all of them."""
 
-from . import backups, catalog, instances, show, snapshots
+from . import backups, catalog, instances, managed, show, snapshots
 from .state import Resource, identity, now
 from .support import (Fault, engine, filtered, identifier, kms_key, page, parameter_group, quota, security_groups,
                       subnet_group, tags)
@@ -64,6 +64,8 @@ def create(call, params):
     user, password = params.get("MasterUsername"), params.get("MasterUserPassword")
     if not user:
         raise Fault("InvalidParameterValue", "The parameter MasterUsername must be provided and must not be blank.")
+    kept = managed.wanted(params)
+    password = managed.password() if kept else password
     instances.check_master(user, password)
     asked = dict(params)
     if params.get("StorageEncrypted"):
@@ -71,6 +73,8 @@ def create(call, params):
     attrs = assemble(call, asked, name, version, {})
     quota(call, "clusters")
     one = Resource("cluster", call.account, call.region, id, attrs, tags(params), password=password)
+    if kept:
+        managed.keep(call, one, password, params.get("MasterUserSecretKmsKeyId"))
     begin(call, one, program, lambda server: server.create(user, password, params.get("DatabaseName")))
     return {"DBCluster": show.cluster(call.state, one)}
 
@@ -172,8 +176,15 @@ def modify(call, params):
     if params.get("NewDBClusterIdentifier"):
         raise Fault("InvalidParameterCombination", "this emulator renames no cluster")
     password = params.get("MasterUserPassword")
+    kept = managed.wanted(params)
+    if kept:
+        password = managed.password()
     if password is not None:
         instances.check_master(one.attrs["MasterUsername"], password)
+        if kept:
+            managed.keep(call, one, password, params.get("MasterUserSecretKmsKeyId"))
+        else:
+            managed.drop(one)
     one.attrs.update(changes)
     if password is not None:
         one.attrs["PendingModifiedValues"] = {"MasterUserPassword": show.BLANK}
@@ -221,6 +232,7 @@ def delete(call, params):
 
     def gone(_):
         state.discard(one)
+        managed.drop(one)
         backups.end(state, one, keep)
 
     state.go(one, state.step(one, "deleting", lambda: instances.stop(one, copied), gone))

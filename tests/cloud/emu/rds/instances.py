@@ -2,7 +2,7 @@
 
 import re
 
-from . import backups, catalog, show, snapshots
+from . import backups, catalog, managed, show, snapshots
 from .state import Resource, identity, now
 from .support import (Fault, engine, filtered, identifier, instance_class, kms_key, option_group, page,
                       parameter_group, quota, security_groups, storage, subnet_group, tags)
@@ -96,8 +96,8 @@ def create(call, params):
     user, password = params.get("MasterUsername"), params.get("MasterUserPassword")
     if not user:
         raise Fault("InvalidParameterValue", "The parameter MasterUsername must be provided and must not be blank.")
-    if params.get("ManageMasterUserPassword"):
-        raise Fault("InvalidParameterCombination", "this emulator keeps no managed master password in Secrets Manager")
+    kept = managed.wanted(params)
+    password = managed.password() if kept else password
     check_master(user, password)
     asked = dict(params)
     if params.get("StorageEncrypted"):
@@ -107,6 +107,8 @@ def create(call, params):
     attrs = assemble(call, asked, name, version, {})
     quota(call, "instances")
     one = Resource("db", call.account, call.region, id, attrs, tags(params), password=password)
+    if kept:
+        managed.keep(call, one, password, params.get("MasterUserSecretKmsKeyId"))
     begin(call, one, program, lambda server: server.create(user, password, params.get("DBName")))
     return {"DBInstance": show.instance(call.state, one)}
 
@@ -123,6 +125,9 @@ def begin(call, one, program, fill, restored=False):
     """Starts the server of a new instance, and takes its first automated backup where it is to have some."""
     state = call.state
     state.add(one)
+    if restored:
+        # What a test has a cloud do against its word.
+        one.attrs.update(state.overrides)
 
     def work():
         if state.data:
@@ -191,10 +196,21 @@ def modify(call, params):
         new_name = identifier(new_name, "NewDBInstanceIdentifier", 63)
         free_name(call, new_name)
     password = params.get("MasterUserPassword")
+    if managed.wanted(params):
+        password = managed.password()
+    elif params.get("RotateMasterUserPassword"):
+        raise Fault("InvalidParameterCombination", "this emulator rotates no password")
+    elif password is not None and one.attrs.get("MasterUserSecret") and params.get("ManageMasterUserPassword") is None:
+        raise Fault("InvalidParameterCombination", "You can't specify MasterUserPassword for an instance with "
+                    "ManageMasterUserPassword enabled.")
     if password is not None:
         if one.attrs.get("DBClusterIdentifier"):
             raise Fault("InvalidParameterCombination", "The password of an Aurora instance is its cluster's.")
         check_master(one.attrs["MasterUsername"], password)
+        if params.get("ManageMasterUserPassword"):
+            managed.keep(call, one, password, params.get("MasterUserSecretKmsKeyId"))
+        else:
+            managed.drop(one)
     change(call, one, changes, password, new_name, params.get("ApplyImmediately", False))
     return {"DBInstance": show.instance(state, one)}
 
@@ -276,6 +292,7 @@ def delete(call, params):
 
     def gone(_):
         state.discard(one)
+        managed.drop(one)
         if not member:
             backups.end(state, one, keep)
 

@@ -1,6 +1,6 @@
 """Restoring instances: from a snapshot, and to a point in time."""
 
-from . import backups, catalog, instances, show, snapshots
+from . import backups, catalog, instances, managed, show, snapshots
 from .state import Resource
 from .support import Fault, identifier, quota, tags
 
@@ -18,8 +18,7 @@ def from_snapshot(call, params):
                     "copied before it is restored.")
     # Nothing said: the tags of the snapshot.
     tagged = tags(params) if params.get("Tags") else dict(source.tags)
-    one = build(call, params, id, source.attrs, source.image, source.attrs["_restore"], tagged)
-    one.password = source.attrs["_password"]
+    one = build(call, params, id, source.attrs, source.image, source.attrs["_restore"], tagged, source.attrs["_password"])
     return {"DBInstance": show.instance(call.state, one)}
 
 
@@ -36,8 +35,7 @@ def to_point_in_time(call, params):
                                             "BackupRetentionPeriod", "MonitoringInterval")}
     if backup.region == call.region and not backup.replicates:
         keep["DBSubnetGroupName"] = attrs["DBSubnetGroup"]["DBSubnetGroupName"]
-    one = build(call, params, id, attrs, image, keep, tags(params) or dict(tagged))
-    one.password = password
+    one = build(call, params, id, attrs, image, keep, tags(params) or dict(tagged), password)
     return {"DBInstance": show.instance(call.state, one)}
 
 
@@ -63,7 +61,7 @@ def source_of(call, params):
     raise Fault("DBInstanceAutomatedBackupNotFoundFault", "DBInstance automated backup not found.")
 
 
-def build(call, params, id, attrs, image, keep, tagged):
+def build(call, params, id, attrs, image, keep, tagged, password):
     """A new instance over a copy of an image. What is asked wins, even an explicit no."""
     name = attrs["Engine"]
     if params.get("Engine") and params["Engine"] != name:
@@ -73,8 +71,6 @@ def build(call, params, id, attrs, image, keep, tagged):
         raise Fault("InvalidRestoreFault", f"{name} {attrs['EngineVersion']} can no longer be restored.")
     if (params.get("AllocatedStorage") or attrs["AllocatedStorage"]) < attrs["AllocatedStorage"]:
         raise Fault("InvalidParameterCombination", "A restored instance can't have less storage than its source.")
-    if params.get("ManageMasterUserPassword"):
-        raise Fault("InvalidParameterCombination", "this emulator keeps no managed master password in Secrets Manager")
     defaults = {key: value for key, value in keep.items() if value is not None}
     if "StorageType" not in params:
         # Its size of IOPS goes with the type.
@@ -88,7 +84,11 @@ def build(call, params, id, attrs, image, keep, tagged):
     asked |= {"StorageEncrypted": bool(attrs.get("KmsKeyId")), "KmsKeyId": attrs.get("KmsKeyId")}
     made = instances.assemble(call, asked, name, attrs["EngineVersion"], defaults)
     quota(call, "instances")
-    one = Resource("db", call.account, call.region, id, made, tagged)
+    one = Resource("db", call.account, call.region, id, made, tagged, password=password)
+    kept = managed.wanted(params)
+    if kept:
+        one.password = managed.password()
+        managed.keep(call, one, one.password, params.get("MasterUserSecretKmsKeyId"))
     held = image.hold() if image else None
 
     def fill(server):
@@ -99,6 +99,8 @@ def build(call, params, id, attrs, image, keep, tagged):
             if held:
                 held.release()
         server.start()
+        if kept:
+            server.engine.set_password(server, made["MasterUsername"], one.password)
 
     instances.begin(call, one, found[1], fill, restored=True)
     return one

@@ -81,6 +81,8 @@ class State:
         self.resources = {}
         # Automated backups by the identity of what they are of: restore windows, and the copies taken.
         self.backups = {}
+        # Attributes that restored instances get whatever was asked: a cloud that lies.
+        self.overrides = {}
         self.pool = ThreadPoolExecutor(max_workers=3, thread_name_prefix="work")
         self._moving = []
         self._counted = 0
