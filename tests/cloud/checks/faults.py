@@ -1,7 +1,7 @@
 """Faults that a test asks for."""
 
+import threading
 import time
-import unittest
 
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, HTTPClientError
 
@@ -80,11 +80,22 @@ class Faults(Case):
                 record = [one for one in self.aws.control("GET", "calls") if one["fault"] == kind][0]
                 self.assertEqual(record["status"], 200 if made else None)
 
+    def test_a_held_call_waits_before_its_effect_or_after_it(self):
+        for kind, made in [("hold_before", False), ("hold_after", True)]:
+            with self.subTest(kind):
+                self.fault(kind=kind, mutating=True)
+                name = self.name("db")
+                self.west.describe_db_instances()
+                caller = threading.Thread(target=self.instance, kwargs={"name": name, "wait": False})
+                caller.start()
+                self.poll(lambda: len(self.aws.control("GET", "held")), 1)
+                found = [one["DBInstanceIdentifier"] for one in self.west.describe_db_instances()["DBInstances"]]
+                self.assertEqual(name in found, made)
+                self.assertEqual([one["operation"] for one in self.aws.control("POST", "release")], ["CreateDBInstance"])
+                caller.join()
+                self.until(self.west, name)
+
     def test_a_rule_that_makes_no_sense_is_refused(self):
         for rule in ({"kind": "explode"}, {"kind": "500", "when": "now"}):
             with self.assertRaises(AssertionError):
                 self.fault(**rule)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -57,6 +57,12 @@ class Control:
         self.rules.set([])
         return []
 
+    def get_held(self, _):
+        return list(self.rules.held)
+
+    def post_release(self, _):
+        return self.rules.release()
+
     # Settings ---------------------------------------------------------------------------------------------------
 
     def get_times(self, _):

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from .wire import Problem
 
-KINDS = ("throttle", "500", "503", "slow", "cut_before", "cut_after", "access_denied", "expired_token", "quota",
-         "wrong_state", "error")
-FIELDS = {"service", "operation", "account", "region", "parameters", "nth", "count", "kind", "ms", "code", "message",
-          "status"}
+KINDS = ("throttle", "500", "503", "slow", "cut_before", "cut_after", "hold_before", "hold_after", "access_denied",
+         "expired_token", "quota", "wrong_state", "error")
+FIELDS = {"service", "operation", "account", "region", "parameters", "mutating", "nth", "count", "kind", "ms", "code",
+          "message", "status"}
+READING = ("Describe", "List", "Get", "AssumeRole", "Download")
 
 
 @dataclass
@@ -21,6 +22,8 @@ class Rule:
     account: str = "*"
     region: str = "*"
     parameters: dict = field(default_factory=dict)
+    # Only calls that change something, or only those that do not.
+    mutating: bool | None = None
     nth: int = 1
     count: int = 1
     ms: int = 1000
@@ -34,6 +37,7 @@ class Rule:
         return (
             self.service in ("*", call.service) and self.operation in ("*", call.operation)
             and self.account in ("*", account) and self.region in ("*", call.region)
+            and self.mutating in (None, not (call.operation or "").startswith(READING))
             and all(call.params.get(key) == value for key, value in self.parameters.items())
         )
 
@@ -41,7 +45,24 @@ class Rule:
 class Faults:
     def __init__(self):
         self.rules = []
+        self.held = []
         self._lock = threading.Lock()
+        self._released = threading.Condition()
+
+    def hold(self, entry, ms):
+        """Keeps a call waiting until a test lets go of it."""
+        with self._released:
+            self.held.append(entry)
+            self._released.wait_for(lambda: entry not in self.held, ms / 1000)
+            if entry in self.held:
+                self.held.remove(entry)
+
+    def release(self):
+        """Lets go of all calls that wait, and tells which."""
+        with self._released:
+            gone, self.held = self.held, []
+            self._released.notify_all()
+        return gone
 
     def set(self, rules):
         made = []
@@ -50,7 +71,9 @@ class Faults:
                 raise ValueError(f"a rule has no {', '.join(sorted(set(rule) - FIELDS))}")
             if str(rule.get("kind")) not in KINDS:
                 raise ValueError(f"kind is one of {', '.join(KINDS)}")
-            made.append(Rule(**{**rule, "kind": str(rule["kind"])}))
+            # Long enough for a test to do what it holds a call for.
+            usual = {"ms": 60000} if str(rule["kind"]).startswith("hold") else {}
+            made.append(Rule(**{**usual, **rule, "kind": str(rule["kind"])}))
         with self._lock:
             self.rules = made
 

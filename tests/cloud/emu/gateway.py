@@ -68,12 +68,17 @@ class Gateway:
             entry["fault"] = rule.kind
             if rule.kind == "slow":
                 time.sleep(rule.ms / 1000)
+            elif rule.kind == "hold_before":
+                self.rules.hold(entry, rule.ms)
             elif rule.kind == "cut_before":
                 return self.cut(environ, start_response, entry, begun)
-            elif rule.kind != "cut_after":
+            elif rule.kind not in ("cut_after", "hold_after"):
                 return self.send(start_response, entry, begun, *faults.problem(rule, call).answer(call))
         status, headers, body = self.serve(environ, call, account, refused)
         self.note(entry, "response", conform.response(call, status, body))
+        if rule and rule.kind == "hold_after":
+            finish(entry, begun, status, headers, body)
+            self.rules.hold(entry, rule.ms)
         if rule and rule.kind == "cut_after":
             finish(entry, begun, status, headers, body)
             return self.cut(environ, start_response, entry, begun)
