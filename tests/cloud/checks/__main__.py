@@ -5,7 +5,7 @@ import unittest
 
 from . import aws
 
-NAMES = ["process", "lifecycle", "refusals", "copies", "restores", "databases", "clusters", "faults", "policies", "record"]
+NAMES = ["process", "lifecycle", "refusals", "copies", "restores", "databases", "clusters", "tokens", "faults", "policies", "record"]
 
 
 def main():

@@ -107,10 +107,10 @@ def serve(asked, folder, keeper, times, quotas):
     from .rds.state import State
     from .servers import Servers
 
-    tls.make(folder)
+    authority = tls.make(folder)
     cache = subprocess.run([os.path.join(HERE, "../../servers/install"), "where"], capture_output=True, text=True,
                            check=True).stdout.strip()
-    servers = Servers(keeper, folder, cache, asked.host)
+    servers = Servers(keeper, folder, cache, asked.host, authority)
     if not servers.engines:
         sys.exit("no database servers here; run tests/servers/install")
     state = State(times, quotas, servers, not asked.no_data)
@@ -124,7 +124,7 @@ def serve(asked, folder, keeper, times, quotas):
             pass
 
     calls, rules, guard = Calls(), Faults(), Guard("AKIAFIREDRILLROOT000", state)
-    guard.enforced = asked.iam
+    guard.enforced, state.judge = asked.iam, guard.judge_token
     info = {}
     control = Control(state, calls, rules, guard, info)
     gateway = Gateway(DomainDispatcherApplication(create_backend_app), control, calls, rules, guard, service.known)

@@ -8,7 +8,7 @@ from moto.core.utils import utcnow
 from moto.iam import access_control, models as iam
 from moto.sts import models as sts
 
-from . import faults, policy
+from . import faults, policy, tokens
 from .rds.support import DEFAULT_KEY
 from .wire import Problem
 
@@ -45,6 +45,41 @@ class Guard:
         self.session_seconds = None
         self._lock = threading.Lock()
         self.shorten()
+
+    def judge_token(self, resource, user, text):
+        """What is wrong with the token of a database user."""
+        endpoint = f"{self.state.servers.host}:{resource.database.endpoint_port()}"
+        return tokens.wrong(text, user, endpoint, resource.region, lambda key, session: self.secret(resource, user, key, session))
+
+    def secret(self, resource, user, key, session_token):
+        """The secret of a key that may connect; None for a key that nobody issued, while policies are not enforced."""
+        if key in self.expired:
+            raise ValueError("the session is over")
+        account = iam.get_account_id_from(key)
+        session = sts.sts_backends[account]["aws"].get_assumed_role_from_access_key(key)
+        if session:
+            if session.expiration <= utcnow():
+                raise ValueError("the session is over")
+            if session.session_token != session_token:
+                raise ValueError("the session token is not right")
+        elif session_token:
+            raise ValueError("the session is not known")
+        if self.enforced and key != self.root_key:
+            try:
+                held = access_control.create_access_key(
+                    account_id=account, partition="aws", access_key_id=key,
+                    headers={"X-Amz-Security-Token": session_token} if session_token else {})
+            except access_control.CreateAccessKeyFailure:
+                raise ValueError("the access key is not known") from None
+            identity = resource.attrs.get("DbiResourceId") or resource.attrs.get("DbClusterResourceId")
+            arn = f"arn:aws:rds-db:{resource.region}:{resource.account}:dbuser:{identity}/{user}"
+            documents = [document(one) for one in held.collect_policies()]
+            if policy.judge(documents, "rds-db:connect", arn, {"aws:principalaccount": account}) != "allow":
+                raise ValueError(f"{held.arn} is not authorized to perform rds-db:connect on {arn}")
+        if session:
+            return session.secret_access_key
+        known = iam.iam_backends[account]["aws"].access_keys.get(key)
+        return known.secret_access_key if known else None
 
     def shorten(self):
         """Lets a session say when it is over, and be over then, sooner than AWS allows."""

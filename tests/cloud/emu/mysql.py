@@ -15,6 +15,7 @@ class Family:
     # It recovers from what a commit wrote to the operating system.
     gentle, hard = "TERM", "KILL"
     port = 3306
+    tokens = False
     settings = {
         "bind-address": "127.0.0.1", "socket": "s", "pid-file": "pid", "skip-name-resolve": "ON",
         "innodb-buffer-pool-size": "32M", "innodb-flush-log-at-trx-commit": "2", "innodb-use-native-aio": "OFF",

@@ -17,6 +17,7 @@ class Postgres:
     # Fast and immediate shutdown; the latter still frees its shared memory.
     gentle, hard = "INT", "QUIT"
     port = 5432
+    tokens = True
     settings = {
         "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "shared_buffers": "16MB",
         "max_connections": "60", "max_worker_processes": "4", "dynamic_shared_memory_type": "mmap",
@@ -35,7 +36,10 @@ class Postgres:
             [self.program("initdb"), "-D", data, "-U", "rdsadmin", "-A", "scram-sha-256", "--no-sync",
              "--encoding=UTF8", "--locale=C.UTF-8", "--wal-segsize=4", "--pwfile", secret], cwd=folder)
         force = "host all all 0.0.0.0/0 reject\n" if int(self.series) >= 15 else ""
+        # Users of IAM have no password: a front comes in for them.
+        # From 127.0.0.2 the front comes, with a certificate in the place of a user's token.
         lines = "host all rdsadmin 127.0.0.1/32 scram-sha-256\nhost all rdsadmin 0.0.0.0/0 reject\n" \
+            "hostssl all all 127.0.0.2/32 cert\nhost all all 127.0.0.2/32 reject\n" \
             f"hostssl all all 0.0.0.0/0 scram-sha-256\n{force}host all all 0.0.0.0/0 scram-sha-256\n"
         with open(os.path.join(data, "pg_hba.conf"), "w", encoding="utf-8") as file:
             file.write(lines)
@@ -66,6 +70,9 @@ class Postgres:
     def make_master(self, server, user, password, name):
         script = (f"create role {ident(user)} login createdb createrole password {text(password)};\n"
                   f"grant rds_superuser to {ident(user)};\nalter database postgres owner to {ident(user)};\n")
+        if int(self.series) >= 16:
+            # Before, whoever could make roles could grant any.
+            script += f"grant rds_iam to {ident(user)} with admin true, inherit false, set false;\n"
         if int(self.series) < 15:
             script += f"grant all on schema public to {ident(user)};\n"
         if name and name != "postgres":

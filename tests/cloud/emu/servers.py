@@ -15,17 +15,21 @@ import threading
 import time
 
 from . import keeper as processes
+from . import tls
+from .front import Front
 from .mysql import MariaDb, MySql
 from .postgres import Postgres
 
 # Raise it when the engines make their first data in another way.
-LAYOUT = 1
+LAYOUT = 3
 
 
 class Servers:
     """The programs that the installer of the servers got, and a folder for data."""
 
-    def __init__(self, keeper, folder, cache, host):
+    def __init__(self, keeper, folder, cache, host, authority):
+        self.authority = authority
+        self.certificate = os.path.join(folder, tls.CERTIFICATE), os.path.join(folder, tls.KEY)
         self.keeper, self.folder, self.host = keeper, folder, host
         self.templates = os.path.join(cache, "cloud-templates")
         if not os.access(self.templates if os.path.exists(self.templates) else cache, os.W_OK):
@@ -125,7 +129,23 @@ class Database:
         self.data = os.path.join(self.folder, "d")
         self.port = None
         self.process = None
+        # With IAM authentication: the port that clients see, what listens there, and what judges tokens.
+        self.outer, self.front, self.judge = None, None, None
         self.lock = threading.RLock()
+
+    def endpoint_port(self):
+        return self.outer or self.port
+
+    def take_tokens(self, judge):
+        """From now on users with the role rds_iam come in by token. The endpoint stays what it is."""
+        with self.lock:
+            if self.judge or not self.engine.tokens:
+                return
+            running = self.alive()
+            self.stop()
+            self.judge, self.outer, self.port = judge, self.port or free_port(), None
+            if running:
+                self.start()
 
     def create(self, user, password, name):
         """An empty database server with its master user."""
@@ -148,6 +168,8 @@ class Database:
                 self.process = self.servers.keeper.start(argv, log, self.data_folder(), self.engine.hard)
                 self.port = port
                 if self.comes_up():
+                    if self.judge:
+                        self.front = Front(self.outer, self, self.judge)
                     return
                 self.stop(hard=True)
                 if "in use" not in tail(log):
@@ -196,6 +218,9 @@ class Database:
 
     def stop(self, hard=False):
         with self.lock:
+            if self.front:
+                self.front.close()
+                self.front = None
             if not self.alive():
                 return
             processes.send(self.process.pid, getattr(signal, "SIG" + (self.engine.hard if hard else self.engine.gentle)))

@@ -3,6 +3,7 @@
 import datetime
 import ipaddress
 import os
+import threading
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -14,6 +15,31 @@ from . import keeper
 CA = "ca.pem"
 CERTIFICATE = "server.pem"
 KEY = "server.key"
+
+
+class Authority:
+    """What signs the servers' certificate, and those that a front shows to a server in a user's place."""
+
+    def __init__(self, folder, certificate, key):
+        self.folder, self.certificate, self.key = folder, certificate, key
+        self._clients = {}
+        self._lock = threading.Lock()
+
+    def client(self, user):
+        """Files with a certificate for that user, and its key."""
+        with self._lock:
+            if user not in self._clients:
+                key = ec.generate_private_key(ec.SECP256R1())
+                made = (
+                    builder(name(user), self.certificate.subject, key)
+                    .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+                    .sign(self.key, hashes.SHA256())
+                )
+                number = len(self._clients)
+                write(self.folder, f"client{number}.pem", made.public_bytes(serialization.Encoding.PEM), 0o600)
+                write(self.folder, f"client{number}.key", pem(key), 0o600)
+                self._clients[user] = tuple(os.path.join(self.folder, f"client{number}.{end}") for end in ("pem", "key"))
+            return self._clients[user]
 
 
 def make(folder):
@@ -39,10 +65,14 @@ def make(folder):
     )
     write(folder, CA, authority.public_bytes(serialization.Encoding.PEM), 0o644)
     write(folder, CERTIFICATE, server.public_bytes(serialization.Encoding.PEM), 0o644)
-    key = server_key.private_bytes(
+    write(folder, KEY, pem(server_key), 0o600)
+    return Authority(folder, authority, authority_key)
+
+
+def pem(key):
+    return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    write(folder, KEY, key, 0o600)
 
 
 def name(text):

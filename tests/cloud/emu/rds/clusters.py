@@ -87,6 +87,7 @@ def begin(call, one, program, fill):
         if state.data:
             one.database = state.servers.new(program)
             fill(one.database)
+            state.tokens(one)
             # No instance yet: nobody serves the data.
             one.database.stop()
 
@@ -186,6 +187,8 @@ def modify(call, params):
         else:
             managed.drop(one)
     one.attrs.update(changes)
+    if changes.get("IAMDatabaseAuthenticationEnabled"):
+        state.go(one, state.step(one, "configuring-iam-database-auth", lambda: state.tokens(one)))
     if password is not None:
         one.attrs["PendingModifiedValues"] = {"MasterUserPassword": show.BLANK}
 

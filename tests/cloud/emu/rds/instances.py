@@ -133,6 +133,7 @@ def begin(call, one, program, fill, restored=False):
         if state.data:
             one.database = state.servers.new(program)
             fill(one.database)
+            state.tokens(one)
 
     def made(_):
         one.attrs["_reachable"] = True
@@ -229,7 +230,9 @@ def change(call, one, changes, password, new_name, immediately):
     one.attrs["PendingModifiedValues"] = dict(pending)
     if new_name:
         pending["DBInstanceIdentifier"] = one.attrs["PendingModifiedValues"]["DBInstanceIdentifier"] = new_name
-    if not immediately and password is None:
+    if changes.get("IAMDatabaseAuthenticationEnabled"):
+        steps.append(state.step(one, "configuring-iam-database-auth", lambda: state.tokens(one)))
+    if not immediately and password is None and not steps:
         return
     if password is not None:
         def reset():

@@ -18,7 +18,7 @@ def instance(state, one):
     database = cluster.database if cluster else one.database
     if one.attrs.get("_reachable"):
         shown["Endpoint"] = {"Address": state.servers.host, "HostedZoneId": "Z29XKXDKYMONMX",
-                             "Port": database.port if database and database.port else catalog.PORTS[shown["Engine"]]}
+                             "Port": database.endpoint_port() if database and database.endpoint_port() else catalog.PORTS[shown["Engine"]]}
     if cluster:
         for key in ("StorageEncrypted", "KmsKeyId", "EngineVersion", "MasterUsername", "BackupRetentionPeriod",
                     "IAMDatabaseAuthenticationEnabled", "PreferredBackupWindow"):
@@ -54,7 +54,7 @@ def members(state, cluster):
 def cluster(state, one):
     shown = {key: value for key, value in one.attrs.items() if not key.startswith("_")}
     instances = members(state, one)
-    port = one.database.port if one.database and one.database.port else catalog.PORTS[shown["Engine"]]
+    port = one.database and one.database.endpoint_port() or catalog.PORTS[shown["Engine"]]
     shown |= {
         "DBClusterIdentifier": one.id, "DBClusterArn": one.arn, "Status": one.status, "TagList": tag_list(one.tags),
         "Endpoint": state.servers.host, "ReaderEndpoint": state.servers.host, "Port": port,

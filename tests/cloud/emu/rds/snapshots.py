@@ -50,7 +50,7 @@ def about(one, database):
     kept = {key: attrs.get(key) for key in (
         "Engine", "AllocatedStorage", "MasterUsername", "EngineVersion", "KmsKeyId", "StorageType", "StorageThroughput",
         "IAMDatabaseAuthenticationEnabled", "PreferredBackupWindow", "BackupRetentionPeriod")}
-    port = database.port if database and database.port else None
+    port = database.endpoint_port() if database else None
     # What a restore takes over where nothing is said.
     kept["_restore"] = {key: attrs.get(key) for key in ("DBInstanceClass", "DBName", "DatabaseName", "MultiAZ",
                                                        "CopyTagsToSnapshot", "DeletionProtection",

@@ -83,6 +83,8 @@ class State:
         self.backups = {}
         # Attributes that restored instances get whatever was asked: a cloud that lies.
         self.overrides = {}
+        # Judges the token of a database user: (resource, user, token) -> what is wrong with it.
+        self.judge = None
         self.pool = ThreadPoolExecutor(max_workers=3, thread_name_prefix="work")
         self._moving = []
         self._counted = 0
@@ -122,6 +124,11 @@ class State:
         """When the initialisation of restored storage began, and how long it takes."""
         seconds = self.seconds(resource.kind, "initializing")
         return (time.monotonic(), seconds) if seconds else None
+
+    def tokens(self, resource):
+        """Opens the door for tokens, where the resource has IAM authentication."""
+        if resource.attrs.get("IAMDatabaseAuthenticationEnabled") and resource.database:
+            resource.database.take_tokens(lambda user, token: self.judge(resource, user, token))
 
     # Going on --------------------------------------------------------------------------------------------------
 
