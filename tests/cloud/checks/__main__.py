@@ -5,7 +5,8 @@ import unittest
 
 from . import aws
 
-NAMES = ["process", "lifecycle", "refusals", "copies", "restores", "databases", "clusters", "tokens", "faults", "policies", "record"]
+NAMES = ["process", "lifecycle", "refusals", "copies", "restores", "databases", "clusters", "tokens", "faults", "policies", "record",
+         "demo"]
 
 
 def main():

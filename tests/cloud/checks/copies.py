@@ -1,5 +1,7 @@
 """Snapshots over regions and accounts."""
 
+import json
+
 from .aws import CENTRAL, WEST, Case
 
 
@@ -80,6 +82,9 @@ class Copies(Case):
         self.refused("KMSKeyNotAccessibleFault", other.restore_db_instance_from_db_snapshot, DBInstanceIdentifier=name, DBSnapshotIdentifier=self.arn(snap))
         self.refused("KMSKeyNotAccessibleFault", other.copy_db_snapshot, **asked)
         mine = self.aws.client("kms", WEST, **role).create_key()["KeyMetadata"]["Arn"]
+        self.refused("KMSKeyNotAccessibleFault", other.copy_db_snapshot, **asked, KmsKeyId=mine)
+        self.kms.put_key_policy(KeyId=self.near, PolicyName="default", Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::222222222222:root"}, "Action": "kms:*", "Resource": "*"}]}))
         other.copy_db_snapshot(**asked, KmsKeyId=mine)
         self.until_snapshot(other, name)
         other.restore_db_instance_from_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=name)
@@ -104,7 +109,9 @@ class Copies(Case):
 
     def test_a_deleted_snapshot_is_gone_after_a_while(self):
         snap = self.snapshot(self.instance())
+        self.aws.control("POST", "times", {"snapshot-deleting": 0.5})
         answer = self.west.delete_db_snapshot(DBSnapshotIdentifier=snap)
+        self.aws.control("POST", "times", {"snapshot-deleting": 0.1})
         self.assertEqual(answer["DBSnapshot"]["Status"], "deleted")
         self.assertEqual(self.poll(lambda: self.sight(self.west, snap)["Status"], "DBSnapshotNotFound"), ["deleting", "DBSnapshotNotFound"])
         self.refused("DBSnapshotNotFound", self.west.delete_db_snapshot, DBSnapshotIdentifier=snap)

@@ -69,6 +69,20 @@ class Lifecycle(Case):
         self.until(self.west, name + "-new")
         self.refused("DBInstanceNotFound", self.west.describe_db_instances, DBInstanceIdentifier=name)
 
+    def test_a_second_change_waits_for_the_first(self):
+        name = self.instance()
+        self.aws.control("POST", "times", {"modify-lag": 0.2})
+        change = {"DBInstanceIdentifier": name, "ApplyImmediately": True}
+        self.west.modify_db_instance(**change, DBInstanceClass="db.m5.large")
+        second = self.west.modify_db_instance(**change, MasterUserPassword="other-secret-1")["DBInstance"]
+        self.assertEqual(set(second["PendingModifiedValues"]), {"DBInstanceClass", "MasterUserPassword"})
+        seen = set()
+        self.poll(lambda: (seen.add(self.describe(self.west, name)["DBInstanceStatus"]),
+                           self.describe(self.west, name)["PendingModifiedValues"])[1], {})
+        self.assertLessEqual({"modifying", "resetting-master-credentials"}, seen)
+        self.assertEqual(self.describe(self.west, name)["DBInstanceClass"], "db.m5.large")
+        self.aws.control("POST", "times", {"modify-lag": 0})
+
     def test_regions_and_accounts_are_apart(self):
         name = self.instance()
         self.refused("DBInstanceNotFound", self.central.describe_db_instances, DBInstanceIdentifier=name)

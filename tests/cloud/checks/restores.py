@@ -25,6 +25,15 @@ class Restores(Case):
             self.assertIs(silent[key], True, key)
         self.assertEqual(silent["BackupRetentionPeriod"], 7)
 
+    def test_a_key_that_is_off_restores_nothing(self):
+        kms = self.aws.client("kms", WEST)
+        key = kms.create_key()["KeyMetadata"]["Arn"]
+        snap = self.snapshot(self.instance(StorageEncrypted=True, KmsKeyId=key))
+        self.assertEqual(self.restore(snap)["KmsKeyId"], key)
+        kms.disable_key(KeyId=key.split("/")[-1])
+        self.refused("KMSKeyNotAccessibleFault", self.west.restore_db_instance_from_db_snapshot,
+                     DBInstanceIdentifier=self.name("r"), DBSnapshotIdentifier=snap)
+
     def test_a_lying_cloud_does_as_it_likes(self):
         snap = self.snapshot(self.instance())
         self.aws.control("POST", "overrides", {"PubliclyAccessible": True, "DeletionProtection": True})

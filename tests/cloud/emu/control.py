@@ -3,7 +3,7 @@
 import datetime
 import json
 
-from .rds import backups
+from .rds import backups, show
 from .rds.state import now
 from .wire import blanked
 
@@ -107,7 +107,9 @@ class Control:
         with self.state.lock:
             for kind, key in (("db", "instance"), ("cluster", "cluster")):
                 if key in sent:
-                    return self.pick(kind, sent[key], sent)
+                    found = self.pick(kind, sent[key], sent)
+                    # An Aurora instance has no data of its own.
+                    return (show.cluster_of(self.state, found) if kind == "db" else None) or found
         raise ValueError("which `instance` or `cluster`?")
 
     def pick(self, kind, id, sent):

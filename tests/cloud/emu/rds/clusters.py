@@ -188,7 +188,7 @@ def modify(call, params):
             managed.drop(one)
     one.attrs.update(changes)
     if changes.get("IAMDatabaseAuthenticationEnabled"):
-        state.go(one, state.step(one, "configuring-iam-database-auth", lambda: state.tokens(one)))
+        state.then(one, state.step(one, "configuring-iam-database-auth", lambda: state.tokens(one)))
     if password is not None:
         one.attrs["PendingModifiedValues"] = {"MasterUserPassword": show.BLANK}
 
@@ -204,7 +204,7 @@ def modify(call, params):
             one.password = password
             one.attrs.pop("PendingModifiedValues", None)
 
-        state.go(one, state.step(one, "available", name="modify-lag"),
+        state.then(one, state.step(one, "available", name="modify-lag"),
                  state.step(one, "resetting-master-credentials", reset, done))
     return {"DBCluster": show.cluster(state, one)}
 
@@ -253,8 +253,8 @@ def restored(call, params, id, attrs, image, keep, tagged, password):
     if found is None:
         raise Fault("InvalidRestoreFault", f"{name} {version} can no longer be restored.")
     key = attrs.get("KmsKeyId")
-    if params.get("KmsKeyId"):
-        key = kms_key(call, params["KmsKeyId"])
+    if key or params.get("KmsKeyId"):
+        key = kms_key(call, params.get("KmsKeyId") or key)
     defaults = {one: value for one, value in keep.items() if value is not None}
     defaults |= {"MasterUsername": attrs["MasterUsername"]}
     asked = dict(params) | {"StorageEncrypted": bool(key), "KmsKeyId": key}

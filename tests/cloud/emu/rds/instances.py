@@ -227,9 +227,9 @@ def change(call, one, changes, password, new_name, immediately):
     one.attrs.update({key: value for key, value in changes.items() if key not in pending})
     if password is not None:
         pending["MasterUserPassword"] = show.BLANK
-    one.attrs["PendingModifiedValues"] = dict(pending)
     if new_name:
-        pending["DBInstanceIdentifier"] = one.attrs["PendingModifiedValues"]["DBInstanceIdentifier"] = new_name
+        pending["DBInstanceIdentifier"] = new_name
+    one.attrs["PendingModifiedValues"] = one.attrs["PendingModifiedValues"] | pending
     if changes.get("IAMDatabaseAuthenticationEnabled"):
         steps.append(state.step(one, "configuring-iam-database-auth", lambda: state.tokens(one)))
     if not immediately and password is None and not steps:
@@ -242,14 +242,14 @@ def change(call, one, changes, password, new_name, immediately):
 
         def done(_):
             one.password = password
-            one.attrs["PendingModifiedValues"].pop("MasterUserPassword", None)
+            settled(one, "MasterUserPassword")
 
         steps.append(state.step(one, "resetting-master-credentials", reset, done))
     rest = {key: value for key, value in pending.items() if key not in ("MasterUserPassword", "DBInstanceIdentifier")}
     if rest and immediately:
         def applied(_):
             one.attrs.update(rest)
-            one.attrs["PendingModifiedValues"] = {}
+            settled(one, *rest)
 
         steps.append(state.step(one, "modifying", None, applied))
         if rest.get("BackupRetentionPeriod") and not state.backups.get(one.attrs["DbiResourceId"]):
@@ -259,12 +259,18 @@ def change(call, one, changes, password, new_name, immediately):
             state.discard(one)
             one.id = new_name
             state.add(one)
-            one.attrs["PendingModifiedValues"] = {}
+            settled(one, "DBInstanceIdentifier")
 
         steps.append(state.step(one, "renaming", None, renamed))
     if steps:
         # RDS takes a while to begin, and says `available` meanwhile.
-        state.go(one, state.step(one, "available", name="modify-lag"), *steps)
+        state.then(one, state.step(one, "available", name="modify-lag"), *steps)
+
+
+def settled(one, *names):
+    """Those values are no longer pending."""
+    one.attrs["PendingModifiedValues"] = {
+        key: value for key, value in one.attrs["PendingModifiedValues"].items() if key not in names}
 
 
 def delete(call, params):
@@ -328,7 +334,7 @@ def reboot(call, params):
         for group in one.attrs["DBParameterGroups"]:
             group["ParameterApplyStatus"] = "in-sync"
 
-    call.state.go(one, call.state.step(one, "rebooting", again, done))
+    call.state.then(one, call.state.step(one, "rebooting", again, done))
     return {"DBInstance": show.instance(call.state, one)}
 
 

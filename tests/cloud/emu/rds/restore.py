@@ -2,7 +2,7 @@
 
 from . import backups, catalog, instances, managed, show, snapshots
 from .state import Resource
-from .support import Fault, identifier, quota, tags
+from .support import Fault, identifier, kms_key, quota, tags
 
 
 def from_snapshot(call, params):
@@ -69,6 +69,8 @@ def build(call, params, id, attrs, image, keep, tagged, password):
     found = call.catalog.find(name, attrs["EngineVersion"])
     if found is None:
         raise Fault("InvalidRestoreFault", f"{name} {attrs['EngineVersion']} can no longer be restored.")
+    if attrs.get("KmsKeyId"):
+        kms_key(call, attrs["KmsKeyId"])
     if (params.get("AllocatedStorage") or attrs["AllocatedStorage"]) < attrs["AllocatedStorage"]:
         raise Fault("InvalidParameterCombination", "A restored instance can't have less storage than its source.")
     defaults = {key: value for key, value in keep.items() if value is not None}

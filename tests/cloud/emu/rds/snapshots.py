@@ -125,7 +125,7 @@ def create(call, params, said):
     one = take(call, source, params[said.id], "manual", tags(params))
     if source.kind == "db":
         # The instance says that it is being backed up.
-        call.state.go(source, call.state.step(source, "backing-up"))
+        call.state.then(source, call.state.step(source, "backing-up"))
     return {said.one: show.snapshot(call.state, one)}
 
 
@@ -146,6 +146,9 @@ def copy(call, params, said):
         if shared and not params.get("KmsKeyId"):
             raise Fault("KMSKeyNotAccessibleFault", "KmsKeyId must be given to copy an encrypted snapshot that is "
                         "shared from another account.")
+        if shared:
+            # Its owner must let this account use the key that it was encrypted with.
+            kms_key(call, source.attrs["KmsKeyId"], region=source.region)
         if elsewhere and call.require_presigned:
             presigned(call, params, f"Copy{said.one}", source_key, source.region)
     if params.get("KmsKeyId"):

@@ -148,6 +148,13 @@ class State:
             self._moving.append(resource)
         self._enter(resource)
 
+    def then(self, resource, *steps):
+        """As `go`, but after what was asked before and has not begun yet."""
+        if resource.steps and resource.steps[0].status == "available":
+            resource.steps.extend(step for step in steps if step.status != "available")
+        else:
+            self.go(resource, *steps)
+
     def _enter(self, resource):
         step = resource.steps[0]
         resource.status, resource.entered = step.status, time.monotonic()

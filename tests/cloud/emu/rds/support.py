@@ -153,16 +153,16 @@ def option_group(call, name, engine, version):
     return found.name
 
 
-def kms_key(call, id, fault="KMSKeyNotAccessibleFault"):
-    """The ARN of a key that can be used in the caller's region."""
-    id = id or DEFAULT_KEY
-    account, region, name = call.account, call.region, id
+def kms_key(call, id, region=None):
+    """The ARN of a key that the caller can use, in its own region or that one."""
+    id, wanted = id or DEFAULT_KEY, region or call.region
+    account, region, name = call.account, wanted, id
     if id.startswith("arn:"):
         part = id.split(":", 5)
         region, account, name = part[3], part[4], part[5].removeprefix("key/")
     why = None
     key = None
-    if region != call.region:
+    if region != wanted:
         why = "it is in another region"
     else:
         backend = kms_backends[account][region]
@@ -176,7 +176,7 @@ def kms_key(call, id, fault="KMSKeyNotAccessibleFault"):
             elif account != call.account and not re.search(call.account + r'|"AWS": ?"\*"', key.policy or ""):
                 why = "its policy does not let this account use it"
     if why:
-        raise Fault(fault, f"The specified KMS key [{id}] can't be used: {why}.")
+        raise Fault("KMSKeyNotAccessibleFault", f"The specified KMS key [{id}] can't be used: {why}.")
     return key.arn
 
 
