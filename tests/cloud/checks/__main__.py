@@ -5,8 +5,20 @@ import unittest
 
 from . import aws
 
-NAMES = ["process", "lifecycle", "refusals", "copies", "restores", "databases", "clusters", "tokens", "faults", "policies", "record",
-         "demo"]
+NAMES = [
+    "process",
+    "lifecycle",
+    "refusals",
+    "copies",
+    "restores",
+    "databases",
+    "clusters",
+    "tokens",
+    "faults",
+    "policies",
+    "record",
+    "demo",
+]
 
 
 def main():

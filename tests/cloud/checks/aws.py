@@ -1,5 +1,6 @@
 """An emulator to check, and Amazon's SDK to check it with."""
 
+import functools
 import json
 import os
 import secrets
@@ -18,16 +19,19 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 EMULATOR = os.path.join(HERE, "../emulator")
 WEST, CENTRAL = "eu-west-1", "eu-central-1"
 PASSWORD = "first-secret-1234"
+# Where copies cost least.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 ROOT = "AKIAFIREDRILLROOT000"
 
 
 class Emulator:
     def __init__(self, *options):
-        self.folder = os.path.join(tempfile.mkdtemp(prefix="firedrill-cloud-"), "aws")
+        self.folder = os.path.join(tempfile.mkdtemp(prefix="firedrill-cloud-", dir=MEMORY), "aws")
         os.chmod(os.path.dirname(self.folder), 0o711)
         begun = time.monotonic()
-        self.process = subprocess.Popen([EMULATOR, self.folder, *options], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [EMULATOR, self.folder, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         line = self.process.stdout.readline()
         self.boot = time.monotonic() - begun
         self.info = json.loads(line)
@@ -39,15 +43,22 @@ class Emulator:
             self.process.wait(30)
         os.rmdir(os.path.dirname(self.folder))
 
+    @functools.cache
     def client(self, service, region=WEST, key="test", secret="test", token=None):
         return boto3.client(
-            service, region_name=region, endpoint_url=self.endpoint, aws_access_key_id=key,
-            aws_secret_access_key=secret, aws_session_token=token,
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60))
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60),
+        )
 
     def control(self, method, path, body=None):
         request = urllib.request.Request(
-            f"{self.endpoint}/_firedrill/{path}", None if body is None else json.dumps(body).encode(), method=method)
+            f"{self.endpoint}/_firedrill/{path}", None if body is None else json.dumps(body).encode(), method=method
+        )
         try:
             with urllib.request.urlopen(request) as answer:
                 return json.load(answer)
@@ -88,10 +99,19 @@ class Case(unittest.TestCase):
 
     def instance(self, name=None, rds=None, wait=True, **more):
         name = name or self.name("db")
-        asked = {"DBInstanceClass": "db.t3.medium", "Engine": "postgres", "EngineVersion": "16", "MasterUsername": "app",
-                 "MasterUserPassword": PASSWORD, "DBName": "shop", "AllocatedStorage": 20} | more
+        asked = {
+            "DBInstanceClass": "db.t3.medium",
+            "Engine": "postgres",
+            "EngineVersion": "16",
+            "MasterUsername": "app",
+            "MasterUserPassword": PASSWORD,
+            "DBName": "shop",
+            "AllocatedStorage": 20,
+        } | more
         rds = rds or self.west
-        rds.create_db_instance(DBInstanceIdentifier=name, **{key: value for key, value in asked.items() if value is not None})
+        rds.create_db_instance(
+            DBInstanceIdentifier=name, **{key: value for key, value in asked.items() if value is not None}
+        )
         if wait:
             self.until(rds, name)
         return name
@@ -138,7 +158,8 @@ class Case(unittest.TestCase):
     def role(self, account, name="drill", **session):
         """Keys of a role in that account."""
         assumed = self.aws.client("sts").assume_role(
-            RoleArn=f"arn:aws:iam::{account}:role/{name}", RoleSessionName="check", **session)["Credentials"]
+            RoleArn=f"arn:aws:iam::{account}:role/{name}", RoleSessionName="check", **session
+        )["Credentials"]
         return {"key": assumed["AccessKeyId"], "secret": assumed["SecretAccessKey"], "token": assumed["SessionToken"]}
 
 
@@ -147,10 +168,33 @@ def sql(aws, endpoint, script, user="app", password=PASSWORD, database="shop", e
     env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PGPASSWORD": password, "MYSQL_PWD": password}
     host, port, ca = endpoint["Address"], str(endpoint["Port"]), aws.info["ca_bundle"]
     if engine == "postgres":
-        argv = ["psql", "-X", "-q", "-A", "-t", "-f", "-", "-v", "ON_ERROR_STOP=1",
-                f"host={host} port={port} user={user} dbname={database} sslmode=verify-full sslrootcert={ca}"]
+        argv = [
+            "psql",
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-f",
+            "-",
+            "-v",
+            "ON_ERROR_STOP=1",
+            f"host={host} port={port} user={user} dbname={database} sslmode=verify-full sslrootcert={ca}",
+        ]
     else:
-        argv = ["mariadb", "--no-defaults", "--batch", "--skip-column-names", "-h", host, "-P", port, "-u", user,
-                f"--ssl-ca={ca}", "--ssl-verify-server-cert", database]
+        argv = [
+            "mariadb",
+            "--no-defaults",
+            "--batch",
+            "--skip-column-names",
+            "-h",
+            host,
+            "-P",
+            port,
+            "-u",
+            user,
+            f"--ssl-ca={ca}",
+            "--ssl-verify-server-cert",
+            database,
+        ]
     done = subprocess.run(argv, env=env, input=script, capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else "ERROR " + done.stderr.strip()

@@ -19,8 +19,11 @@ class Copies(Case):
         snap = self.snapshot(self.instance(), Tags=[{"Key": "a", "Value": "1"}])
         self.aws.control("POST", "times", {"copying": 0.4})
         name = self.name("copy")
-        made = self.central.copy_db_snapshot(SourceDBSnapshotIdentifier=self.arn(snap), TargetDBSnapshotIdentifier=name,
-                                             Tags=[{"Key": "b", "Value": "2"}])["DBSnapshot"]
+        made = self.central.copy_db_snapshot(
+            SourceDBSnapshotIdentifier=self.arn(snap),
+            TargetDBSnapshotIdentifier=name,
+            Tags=[{"Key": "b", "Value": "2"}],
+        )["DBSnapshot"]
         self.assertEqual((made["Status"], made["SourceRegion"]), ("creating", WEST))
         self.until_snapshot(self.central, name)
         copy = self.sight(self.central, name)
@@ -30,12 +33,22 @@ class Copies(Case):
         self.assertEqual(copy["OriginalSnapshotCreateTime"], source["SnapshotCreateTime"])
         self.assertGreater(copy["SnapshotCreateTime"], source["SnapshotCreateTime"])
         self.refused("DBSnapshotNotFound", self.west.describe_db_snapshots, DBSnapshotIdentifier=name)
-        self.central.copy_db_snapshot(SourceDBSnapshotIdentifier=self.arn(snap), TargetDBSnapshotIdentifier=name + "2", CopyTags=True)
+        self.central.copy_db_snapshot(
+            SourceDBSnapshotIdentifier=self.arn(snap), TargetDBSnapshotIdentifier=name + "2", CopyTags=True
+        )
         self.assertEqual(self.sight(self.central, name + "2")["TagList"], [{"Key": "a", "Value": "1"}])
-        self.refused("DBSnapshotAlreadyExists", self.central.copy_db_snapshot, SourceDBSnapshotIdentifier=self.arn(snap),
-                     TargetDBSnapshotIdentifier=name)
-        self.refused("DBSnapshotNotFound", self.central.copy_db_snapshot, SourceDBSnapshotIdentifier=self.arn(snap) + "x",
-                     TargetDBSnapshotIdentifier=name + "3")
+        self.refused(
+            "DBSnapshotAlreadyExists",
+            self.central.copy_db_snapshot,
+            SourceDBSnapshotIdentifier=self.arn(snap),
+            TargetDBSnapshotIdentifier=name,
+        )
+        self.refused(
+            "DBSnapshotNotFound",
+            self.central.copy_db_snapshot,
+            SourceDBSnapshotIdentifier=self.arn(snap) + "x",
+            TargetDBSnapshotIdentifier=name + "3",
+        )
 
     def test_an_encrypted_copy_wants_a_key_of_the_target_and_a_signed_request(self):
         snap = self.snapshot(self.instance(StorageEncrypted=True, KmsKeyId=self.near))
@@ -44,7 +57,13 @@ class Copies(Case):
         self.refused("KMSKeyNotAccessibleFault", copy, **asked, SourceRegion=WEST)
         self.refused("KMSKeyNotAccessibleFault", copy, **asked, SourceRegion=WEST, KmsKeyId=self.near)
         self.refused("InvalidParameterCombination", copy, **asked, KmsKeyId=self.far)
-        self.refused("InvalidParameterValue", copy, **asked, KmsKeyId=self.far, PreSignedUrl="https://rds.eu-west-1.amazonaws.com/?Action=CopyDBSnapshot")
+        self.refused(
+            "InvalidParameterValue",
+            copy,
+            **asked,
+            KmsKeyId=self.far,
+            PreSignedUrl="https://rds.eu-west-1.amazonaws.com/?Action=CopyDBSnapshot"
+        )
         copy(**asked, SourceRegion=WEST, KmsKeyId=self.far)
         self.until_snapshot(self.central, asked["TargetDBSnapshotIdentifier"])
         self.assertEqual(self.sight(self.central, asked["TargetDBSnapshotIdentifier"])["KmsKeyId"], self.far)
@@ -53,38 +72,73 @@ class Copies(Case):
         snap = self.snapshot(self.instance())
         other = self.aws.client("rds", WEST, **self.role("555555555555"))
         self.refused("DBSnapshotNotFound", other.describe_db_snapshots, DBSnapshotIdentifier=self.arn(snap))
-        self.refused("DBSnapshotNotFound", other.copy_db_snapshot, SourceDBSnapshotIdentifier=self.arn(snap), TargetDBSnapshotIdentifier="x")
-        shared = self.west.modify_db_snapshot_attribute(DBSnapshotIdentifier=snap, AttributeName="restore", ValuesToAdd=["555555555555"])
-        self.assertEqual(shared["DBSnapshotAttributesResult"]["DBSnapshotAttributes"][0]["AttributeValues"], ["555555555555"])
+        self.refused(
+            "DBSnapshotNotFound",
+            other.copy_db_snapshot,
+            SourceDBSnapshotIdentifier=self.arn(snap),
+            TargetDBSnapshotIdentifier="x",
+        )
+        shared = self.west.modify_db_snapshot_attribute(
+            DBSnapshotIdentifier=snap, AttributeName="restore", ValuesToAdd=["555555555555"]
+        )
+        self.assertEqual(
+            shared["DBSnapshotAttributesResult"]["DBSnapshotAttributes"][0]["AttributeValues"], ["555555555555"]
+        )
         names = [one["DBSnapshotArn"] for one in other.describe_db_snapshots(SnapshotType="shared")["DBSnapshots"]]
         self.assertIn(self.arn(snap), names)
         self.assertEqual(other.describe_db_snapshots()["DBSnapshots"], [])
-        self.assertEqual(len(other.describe_db_snapshots(IncludeShared=True, DBSnapshotIdentifier=self.arn(snap))["DBSnapshots"]), 1)
+        self.assertEqual(
+            len(other.describe_db_snapshots(IncludeShared=True, DBSnapshotIdentifier=self.arn(snap))["DBSnapshots"]), 1
+        )
         name = self.name("r")
         other.restore_db_instance_from_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=self.arn(snap))
         self.until(other, name)
         far = self.aws.client("rds", CENTRAL, **self.role("555555555555"))
         far.copy_db_snapshot(SourceDBSnapshotIdentifier=self.arn(snap), TargetDBSnapshotIdentifier=name)
         self.until_snapshot(far, name)
-        self.west.modify_db_snapshot_attribute(DBSnapshotIdentifier=snap, AttributeName="restore", ValuesToRemove=["555555555555"])
+        self.west.modify_db_snapshot_attribute(
+            DBSnapshotIdentifier=snap, AttributeName="restore", ValuesToRemove=["555555555555"]
+        )
         self.refused("DBSnapshotNotFound", other.describe_db_snapshots, DBSnapshotIdentifier=self.arn(snap))
 
     def test_the_default_key_can_not_be_shared_and_another_must_be_copied_with_one_s_own(self):
         plain = self.snapshot(self.instance(StorageEncrypted=True))
         share = {"AttributeName": "restore", "ValuesToAdd": ["222222222222"]}
-        self.refused("InvalidDBSnapshotState", self.west.modify_db_snapshot_attribute, DBSnapshotIdentifier=plain, **share)
+        self.refused(
+            "InvalidDBSnapshotState", self.west.modify_db_snapshot_attribute, DBSnapshotIdentifier=plain, **share
+        )
         snap = self.snapshot(self.instance(StorageEncrypted=True, KmsKeyId=self.near))
         self.west.modify_db_snapshot_attribute(DBSnapshotIdentifier=snap, **share)
         role = self.role("222222222222")
         other = self.aws.client("rds", WEST, **role)
         name = self.name("c")
         asked = {"SourceDBSnapshotIdentifier": self.arn(snap), "TargetDBSnapshotIdentifier": name}
-        self.refused("KMSKeyNotAccessibleFault", other.restore_db_instance_from_db_snapshot, DBInstanceIdentifier=name, DBSnapshotIdentifier=self.arn(snap))
+        self.refused(
+            "KMSKeyNotAccessibleFault",
+            other.restore_db_instance_from_db_snapshot,
+            DBInstanceIdentifier=name,
+            DBSnapshotIdentifier=self.arn(snap),
+        )
         self.refused("KMSKeyNotAccessibleFault", other.copy_db_snapshot, **asked)
         mine = self.aws.client("kms", WEST, **role).create_key()["KeyMetadata"]["Arn"]
         self.refused("KMSKeyNotAccessibleFault", other.copy_db_snapshot, **asked, KmsKeyId=mine)
-        self.kms.put_key_policy(KeyId=self.near, PolicyName="default", Policy=json.dumps({"Version": "2012-10-17", "Statement": [
-            {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::222222222222:root"}, "Action": "kms:*", "Resource": "*"}]}))
+        self.kms.put_key_policy(
+            KeyId=self.near,
+            PolicyName="default",
+            Policy=json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"AWS": "arn:aws:iam::222222222222:root"},
+                            "Action": "kms:*",
+                            "Resource": "*",
+                        }
+                    ],
+                }
+            ),
+        )
         other.copy_db_snapshot(**asked, KmsKeyId=mine)
         self.until_snapshot(other, name)
         other.restore_db_instance_from_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=name)
@@ -100,7 +154,9 @@ class Copies(Case):
             asked = {"SourceDBSnapshotIdentifier": self.arn(snap)}
             name = self.name("copy")
             self.central.copy_db_snapshot(**asked, TargetDBSnapshotIdentifier=name)
-            self.refused("SnapshotQuotaExceeded", self.central.copy_db_snapshot, **asked, TargetDBSnapshotIdentifier=name + "2")
+            self.refused(
+                "SnapshotQuotaExceeded", self.central.copy_db_snapshot, **asked, TargetDBSnapshotIdentifier=name + "2"
+            )
             self.until_snapshot(self.central, name)
             self.central.copy_db_snapshot(**asked, TargetDBSnapshotIdentifier=name + "2")
         finally:
@@ -113,5 +169,8 @@ class Copies(Case):
         answer = self.west.delete_db_snapshot(DBSnapshotIdentifier=snap)
         self.aws.control("POST", "times", {"snapshot-deleting": 0.1})
         self.assertEqual(answer["DBSnapshot"]["Status"], "deleted")
-        self.assertEqual(self.poll(lambda: self.sight(self.west, snap)["Status"], "DBSnapshotNotFound"), ["deleting", "DBSnapshotNotFound"])
+        self.assertEqual(
+            self.poll(lambda: self.sight(self.west, snap)["Status"], "DBSnapshotNotFound"),
+            ["deleting", "DBSnapshotNotFound"],
+        )
         self.refused("DBSnapshotNotFound", self.west.delete_db_snapshot, DBSnapshotIdentifier=snap)

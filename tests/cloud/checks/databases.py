@@ -12,6 +12,7 @@ ENGINES = [("postgres", "16"), ("postgres", "13"), ("mariadb", "11.8"), ("mysql"
 TABLE = "create table t (id int primary key, v varchar(20)); insert into t values (1, 'one'), (2, 'two');"
 LATEST = "select max(id) from t;"
 
+
 class Databases(Case):
     options = ("--times", "default=0,initializing=0")
 
@@ -24,7 +25,9 @@ class Databases(Case):
 
     def restored(self, snap):
         name = self.name("r")
-        self.west.restore_db_instance_from_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=snap, BackupRetentionPeriod=0)
+        self.west.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier=name, DBSnapshotIdentifier=snap, BackupRetentionPeriod=0
+        )
         self.until(self.west, name)
         return name, self.describe(self.west, name)["Endpoint"]
 
@@ -68,17 +71,24 @@ class Databases(Case):
             with self.subTest(engine=engine):
                 name, endpoint = self.made(engine, version)
                 self.assertIn("ERROR", self.ask(endpoint, "select 1;", engine, password="not-it-1234"))
-                self.west.modify_db_instance(DBInstanceIdentifier=name, MasterUserPassword="it's-another-5678", ApplyImmediately=True)
+                self.west.modify_db_instance(
+                    DBInstanceIdentifier=name, MasterUserPassword="it's-another-5678", ApplyImmediately=True
+                )
                 self.until(self.west, name)
                 deadline = time.monotonic() + 10
-                while self.ask(endpoint, "select 1;", engine, password="it's-another-5678") != "1" and time.monotonic() < deadline:
+                while (
+                    self.ask(endpoint, "select 1;", engine, password="it's-another-5678") != "1"
+                    and time.monotonic() < deadline
+                ):
                     time.sleep(0.05)
                 self.assertEqual(self.ask(endpoint, "select 1;", engine, password="it's-another-5678"), "1")
                 self.assertIn("ERROR", self.ask(endpoint, "select 1;", engine))
 
     def secret(self, name):
         held = self.describe(self.west, name)["MasterUserSecret"]
-        return json.loads(self.aws.client("secretsmanager").get_secret_value(SecretId=held["SecretArn"])["SecretString"])
+        return json.loads(
+            self.aws.client("secretsmanager").get_secret_value(SecretId=held["SecretArn"])["SecretString"]
+        )
 
     def test_a_password_that_rds_keeps_is_in_its_secret_and_works(self):
         name, endpoint = self.made("postgres", "16", MasterUserPassword=None, ManageMasterUserPassword=True)
@@ -86,24 +96,47 @@ class Databases(Case):
         self.assertEqual(first["username"], "app")
         self.assertEqual(self.ask(endpoint, TABLE + LATEST, "postgres", password=first["password"]), "2")
         snap, other = self.snapshot(name), self.name("r")
-        self.west.restore_db_instance_from_db_snapshot(DBInstanceIdentifier=other, DBSnapshotIdentifier=snap, ManageMasterUserPassword=True)
+        self.west.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier=other, DBSnapshotIdentifier=snap, ManageMasterUserPassword=True
+        )
         self.until(self.west, other)
         second = self.secret(other)
         self.assertNotEqual(first["password"], second["password"])
-        self.assertEqual(self.ask(self.describe(self.west, other)["Endpoint"], LATEST, "postgres", password=second["password"]), "2")
+        self.assertEqual(
+            self.ask(self.describe(self.west, other)["Endpoint"], LATEST, "postgres", password=second["password"]), "2"
+        )
 
     def test_the_master_is_no_superuser_and_owns_what_it_makes(self):
         _, endpoint = self.made("postgres", "16")
-        self.assertEqual(self.ask(endpoint, "select rolsuper from pg_roles where rolname = current_user;", "postgres"), "f")
+        self.assertEqual(
+            self.ask(endpoint, "select rolsuper from pg_roles where rolname = current_user;", "postgres"), "f"
+        )
         self.assertIn("ERROR", self.ask(endpoint, "copy (select 1) to program 'true';", "postgres"))
-        self.assertEqual(self.ask(endpoint, "create role reader; create schema s; select pg_has_role('rds_superuser', 'member');", "postgres"), "t")
+        self.assertEqual(
+            self.ask(
+                endpoint,
+                "create role reader; create schema s; select pg_has_role('rds_superuser', 'member');",
+                "postgres",
+            ),
+            "t",
+        )
         _, endpoint = self.made("mariadb", "11.8")
         self.assertIn("ERROR", self.ask(endpoint, "set global max_connections = 9;", "mariadb"))
 
     def test_without_tls_a_new_postgresql_does_not_talk(self):
         _, endpoint = self.made("postgres", "16")
-        done = subprocess.run(["psql", "-X", f"host=127.0.0.1 port={endpoint['Port']} user=app dbname=shop sslmode=disable", "-c", "select 1"],
-                              env={"PATH": "/usr/bin:/bin", "PGPASSWORD": PASSWORD}, capture_output=True, text=True)
+        done = subprocess.run(
+            [
+                "psql",
+                "-X",
+                f"host=127.0.0.1 port={endpoint['Port']} user=app dbname=shop sslmode=disable",
+                "-c",
+                "select 1",
+            ],
+            env={"PATH": "/usr/bin:/bin", "PGPASSWORD": PASSWORD},
+            capture_output=True,
+            text=True,
+        )
         self.assertIn("pg_hba.conf", done.stderr)
 
     def test_a_deleted_instance_answers_no_more(self):
@@ -131,10 +164,15 @@ class Databases(Case):
         later = self.aws.control("POST", "checkpoint", {"instance": name})["time"]
         between = datetime.datetime.fromisoformat(later) - datetime.timedelta(milliseconds=1)
         self.ask(endpoint, "insert into t values (4, 'four');", "postgres")
-        for asked, wanted in [({"RestoreTime": at}, "2"), ({"RestoreTime": between}, "2"), ({"UseLatestRestorableTime": True}, "3")]:
+        for asked, wanted in [
+            ({"RestoreTime": at}, "2"),
+            ({"RestoreTime": between}, "2"),
+            ({"UseLatestRestorableTime": True}, "3"),
+        ]:
             target = self.name("p")
-            self.west.restore_db_instance_to_point_in_time(SourceDBInstanceIdentifier=name, TargetDBInstanceIdentifier=target,
-                                                           BackupRetentionPeriod=0, **asked)
+            self.west.restore_db_instance_to_point_in_time(
+                SourceDBInstanceIdentifier=name, TargetDBInstanceIdentifier=target, BackupRetentionPeriod=0, **asked
+            )
             self.until(self.west, target)
             self.assertEqual(self.ask(self.describe(self.west, target)["Endpoint"], LATEST, "postgres"), wanted)
 
@@ -143,12 +181,19 @@ class Databases(Case):
         self.ask(endpoint, TABLE, "postgres")
         snap = self.snapshot(name)
         before = self.sight(self.west, snap)
-        self.aws.control("POST", "tamper", {"snapshot": snap, "region": WEST, "database": "shop", "sql": "update t set v = 'lie' where id = 2;"})
+        self.aws.control(
+            "POST",
+            "tamper",
+            {"snapshot": snap, "region": WEST, "database": "shop", "sql": "update t set v = 'lie' where id = 2;"},
+        )
         self.assertEqual(self.sight(self.west, snap), before)
         _, other = self.restored(snap)
         self.assertEqual(self.ask(other, "select v from t order by id;", "postgres"), "one\nlie")
         self.assertEqual(self.ask(endpoint, "select v from t order by id;", "postgres"), "one\ntwo")
-        self.assertEqual(self.aws.control("POST", "sql", {"instance": name, "database": "shop", "sql": LATEST})["output"].strip(), "2")
+        self.assertEqual(
+            self.aws.control("POST", "sql", {"instance": name, "database": "shop", "sql": LATEST})["output"].strip(),
+            "2",
+        )
 
     def test_a_reboot_keeps_data_and_endpoint(self):
         name, endpoint = self.made("mariadb", "11.8")

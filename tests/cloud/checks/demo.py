@@ -21,12 +21,18 @@ class Demo(Case):
             self.assertNotEqual(ask(live["Endpoint"]), ["2000", "2000"])
             copy = f"{one['instance']}-copy"
             more = {"KmsKeyId": demo["scratch"]["kms_key"], "SourceRegion": WEST} if one["encrypted"] else {}
-            self.central.copy_db_snapshot(SourceDBSnapshotIdentifier=one["snapshot_arn"], TargetDBSnapshotIdentifier=copy, **more)
+            self.central.copy_db_snapshot(
+                SourceDBSnapshotIdentifier=one["snapshot_arn"], TargetDBSnapshotIdentifier=copy, **more
+            )
             self.until_snapshot(self.central, copy)
             family = [name for name in demo["scratch"]["parameter_groups"] if name.startswith(engine)][0]
             self.central.restore_db_instance_from_db_snapshot(
-                DBInstanceIdentifier=copy, DBSnapshotIdentifier=copy, DBSubnetGroupName=demo["scratch"]["subnet_group"],
+                DBInstanceIdentifier=copy,
+                DBSnapshotIdentifier=copy,
+                DBSubnetGroupName=demo["scratch"]["subnet_group"],
                 VpcSecurityGroupIds=[demo["scratch"]["security_group"]],
-                DBParameterGroupName=demo["scratch"]["parameter_groups"][family], BackupRetentionPeriod=0)
+                DBParameterGroupName=demo["scratch"]["parameter_groups"][family],
+                BackupRetentionPeriod=0,
+            )
             self.until(self.central, copy)
             self.assertEqual(ask(self.describe(self.central, copy)["Endpoint"]), ["2000", "2000"])

@@ -17,9 +17,13 @@ class Faults(Case):
 
     def test_errors_come_with_their_codes_and_have_no_effect(self):
         for kind, code, status in [
-            ("throttle", "Throttling", 400), ("500", "InternalFailure", 500), ("503", "ServiceUnavailable", 503),
-            ("access_denied", "AccessDenied", 403), ("expired_token", "ExpiredToken", 403),
-            ("quota", "InstanceQuotaExceeded", 400), ("wrong_state", "InvalidDBInstanceState", 400),
+            ("throttle", "Throttling", 400),
+            ("500", "InternalFailure", 500),
+            ("503", "ServiceUnavailable", 503),
+            ("access_denied", "AccessDenied", 403),
+            ("expired_token", "ExpiredToken", 403),
+            ("quota", "InstanceQuotaExceeded", 400),
+            ("wrong_state", "InvalidDBInstanceState", 400),
         ]:
             with self.subTest(kind):
                 self.fault(kind=kind, service="rds", operation="CreateDBInstance")
@@ -31,7 +35,13 @@ class Faults(Case):
                 self.instance(name)
 
     def test_an_error_of_one_s_own(self):
-        self.fault(kind="error", operation="DescribeDBInstances", code="InsufficientDBInstanceCapacity", message="none left", status=400)
+        self.fault(
+            kind="error",
+            operation="DescribeDBInstances",
+            code="InsufficientDBInstanceCapacity",
+            message="none left",
+            status=400,
+        )
         self.assertIn("none left", str(self.refused("InsufficientDBInstanceCapacity", self.west.describe_db_instances)))
 
     def test_other_protocols_have_their_own_format(self):
@@ -91,7 +101,9 @@ class Faults(Case):
                 self.poll(lambda: len(self.aws.control("GET", "held")), 1)
                 found = [one["DBInstanceIdentifier"] for one in self.west.describe_db_instances()["DBInstances"]]
                 self.assertEqual(name in found, made)
-                self.assertEqual([one["operation"] for one in self.aws.control("POST", "release")], ["CreateDBInstance"])
+                self.assertEqual(
+                    [one["operation"] for one in self.aws.control("POST", "release")], ["CreateDBInstance"]
+                )
                 caller.join()
                 self.until(self.west, name)
 

@@ -41,7 +41,12 @@ class Lifecycle(Case):
         self.west.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=snap)
         self.assertEqual(self.describe(self.west, name)["DBInstanceStatus"], "backing-up")
         seen = set()
-        self.poll(lambda: (seen.add(self.sight(self.west, snap)["PercentProgress"]), self.sight(self.west, snap)["Status"])[1], "available")
+        self.poll(
+            lambda: (seen.add(self.sight(self.west, snap)["PercentProgress"]), self.sight(self.west, snap)["Status"])[
+                1
+            ],
+            "available",
+        )
         self.assertGreater(len(seen), 3)
         self.assertEqual(self.sight(self.west, snap)["PercentProgress"], 100)
         self.aws.control("POST", "times", {"snapshot:creating": 0.1})
@@ -49,7 +54,9 @@ class Lifecycle(Case):
     def test_a_password_change_waits_and_shows_itself(self):
         name = self.instance()
         self.aws.control("POST", "times", {"modify-lag": 0.3, "resetting-master-credentials": 0.2})
-        answer = self.west.modify_db_instance(DBInstanceIdentifier=name, MasterUserPassword="other-secret-1", ApplyImmediately=True)
+        answer = self.west.modify_db_instance(
+            DBInstanceIdentifier=name, MasterUserPassword="other-secret-1", ApplyImmediately=True
+        )
         self.assertEqual(answer["DBInstance"]["DBInstanceStatus"], "available")
         self.assertEqual(answer["DBInstance"]["PendingModifiedValues"], {"MasterUserPassword": "****"})
         self.until(self.west, name, "resetting-master-credentials")
@@ -65,7 +72,9 @@ class Lifecycle(Case):
         self.until(self.west, name)
         self.west.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False)
         self.assertIs(self.describe(self.west, name)["DeletionProtection"], False)
-        self.west.modify_db_instance(DBInstanceIdentifier=name, NewDBInstanceIdentifier=name + "-new", ApplyImmediately=True)
+        self.west.modify_db_instance(
+            DBInstanceIdentifier=name, NewDBInstanceIdentifier=name + "-new", ApplyImmediately=True
+        )
         self.until(self.west, name + "-new")
         self.refused("DBInstanceNotFound", self.west.describe_db_instances, DBInstanceIdentifier=name)
 
@@ -77,8 +86,13 @@ class Lifecycle(Case):
         second = self.west.modify_db_instance(**change, MasterUserPassword="other-secret-1")["DBInstance"]
         self.assertEqual(set(second["PendingModifiedValues"]), {"DBInstanceClass", "MasterUserPassword"})
         seen = set()
-        self.poll(lambda: (seen.add(self.describe(self.west, name)["DBInstanceStatus"]),
-                           self.describe(self.west, name)["PendingModifiedValues"])[1], {})
+        self.poll(
+            lambda: (
+                seen.add(self.describe(self.west, name)["DBInstanceStatus"]),
+                self.describe(self.west, name)["PendingModifiedValues"],
+            )[1],
+            {},
+        )
         self.assertLessEqual({"modifying", "resetting-master-credentials"}, seen)
         self.assertEqual(self.describe(self.west, name)["DBInstanceClass"], "db.m5.large")
         self.aws.control("POST", "times", {"modify-lag": 0})
@@ -88,7 +102,9 @@ class Lifecycle(Case):
         self.refused("DBInstanceNotFound", self.central.describe_db_instances, DBInstanceIdentifier=name)
         other = self.aws.client("rds", WEST, **self.role("222222222222"))
         self.refused("DBInstanceNotFound", other.describe_db_instances, DBInstanceIdentifier=name)
-        self.assertEqual(self.aws.client("sts", WEST, **self.role("222222222222")).get_caller_identity()["Account"], "222222222222")
+        self.assertEqual(
+            self.aws.client("sts", WEST, **self.role("222222222222")).get_caller_identity()["Account"], "222222222222"
+        )
         self.instance(name, rds=other)
         self.assertIn(":222222222222:", self.describe(other, name)["DBInstanceArn"])
 
@@ -114,51 +130,81 @@ class Lifecycle(Case):
 
     def test_filters_pick_and_unknown_ones_are_refused(self):
         name, other = self.instance(), self.instance(Engine="mariadb", EngineVersion="11.8")
-        found = self.west.describe_db_instances(Filters=[{"Name": "db-instance-id", "Values": [name, other]},
-                                                        {"Name": "engine", "Values": ["mariadb"]}])["DBInstances"]
+        found = self.west.describe_db_instances(
+            Filters=[{"Name": "db-instance-id", "Values": [name, other]}, {"Name": "engine", "Values": ["mariadb"]}]
+        )["DBInstances"]
         self.assertEqual([one["DBInstanceIdentifier"] for one in found], [other])
-        self.refused("InvalidParameterValue", self.west.describe_db_instances, Filters=[{"Name": "tag:x", "Values": ["y"]}])
+        self.refused(
+            "InvalidParameterValue", self.west.describe_db_instances, Filters=[{"Name": "tag:x", "Values": ["y"]}]
+        )
 
     def test_tags_are_kept_listed_and_found_by_the_tagging_api(self):
         name, mark = self.instance(Tags=[{"Key": "firedrill", "Value": "yes"}]), self.name("run")
         arn = self.describe(self.west, name)["DBInstanceArn"]
         self.west.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": "run", "Value": mark}])
-        self.assertEqual({one["Key"]: one["Value"] for one in self.west.list_tags_for_resource(ResourceName=arn)["TagList"]},
-                         {"firedrill": "yes", "run": mark})
+        self.assertEqual(
+            {one["Key"]: one["Value"] for one in self.west.list_tags_for_resource(ResourceName=arn)["TagList"]},
+            {"firedrill": "yes", "run": mark},
+        )
         tagging = self.aws.client("resourcegroupstaggingapi")
         found = tagging.get_resources(TagFilters=[{"Key": "run", "Values": [mark]}], ResourceTypeFilters=["rds:db"])
         self.assertEqual([one["ResourceARN"] for one in found["ResourceTagMappingList"]], [arn])
-        self.assertEqual(self.aws.client("resourcegroupstaggingapi", CENTRAL).get_resources(
-            TagFilters=[{"Key": "run", "Values": [mark]}])["ResourceTagMappingList"], [])
+        self.assertEqual(
+            self.aws.client("resourcegroupstaggingapi", CENTRAL).get_resources(
+                TagFilters=[{"Key": "run", "Values": [mark]}]
+            )["ResourceTagMappingList"],
+            [],
+        )
         self.west.remove_tags_from_resource(ResourceName=arn, TagKeys=["run"])
         self.assertEqual([one["Key"] for one in self.describe(self.west, name)["TagList"]], ["firedrill"])
 
     def test_automated_snapshots_can_be_of_any_age_and_by_aws_backup(self):
         name = self.instance()
-        self.aws.control("POST", "snapshot", {"instance": name, "region": WEST, "type": "awsbackup",
-                                              "created": "2026-01-02T03:04:05Z", "tags": {"plan": "gold"}})
+        self.aws.control(
+            "POST",
+            "snapshot",
+            {
+                "instance": name,
+                "region": WEST,
+                "type": "awsbackup",
+                "created": "2026-01-02T03:04:05Z",
+                "tags": {"plan": "gold"},
+            },
+        )
         found = self.west.describe_db_snapshots(DBInstanceIdentifier=name, SnapshotType="awsbackup")["DBSnapshots"]
         self.assertEqual([one["SnapshotCreateTime"].isoformat() for one in found], ["2026-01-02T03:04:05+00:00"])
         self.assertEqual(found[0]["TagList"], [{"Key": "plan", "Value": "gold"}])
-        self.refused("InvalidDBSnapshotState", self.west.delete_db_snapshot, DBSnapshotIdentifier=found[0]["DBSnapshotIdentifier"])
+        self.refused(
+            "InvalidDBSnapshotState",
+            self.west.delete_db_snapshot,
+            DBSnapshotIdentifier=found[0]["DBSnapshotIdentifier"],
+        )
 
     def test_a_deleted_instance_takes_its_automated_backups_along_unless_they_are_kept(self):
         name, kept = self.instance(), self.instance()
         identity = self.describe(self.west, kept)["DbiResourceId"]
         for one in (name, kept):
-            self.west.delete_db_instance(DBInstanceIdentifier=one, SkipFinalSnapshot=True, DeleteAutomatedBackups=one == name)
+            self.west.delete_db_instance(
+                DBInstanceIdentifier=one, SkipFinalSnapshot=True, DeleteAutomatedBackups=one == name
+            )
             self.until(self.west, one, "DBInstanceNotFound")
         self.assertEqual(self.west.describe_db_snapshots(DBInstanceIdentifier=name)["DBSnapshots"], [])
         found = self.west.describe_db_instance_automated_backups(DbiResourceId=identity)["DBInstanceAutomatedBackups"]
         self.assertEqual([one["Status"] for one in found], ["retained"])
         self.west.delete_db_instance_automated_backup(DbiResourceId=identity)
-        self.refused("DBInstanceAutomatedBackupNotFound", self.west.describe_db_instance_automated_backups, DbiResourceId=identity)
+        self.refused(
+            "DBInstanceAutomatedBackupNotFound",
+            self.west.describe_db_instance_automated_backups,
+            DbiResourceId=identity,
+        )
 
     def test_what_it_offers_is_what_it_takes(self):
         versions = self.west.describe_db_engine_versions(Engine="postgres")["DBEngineVersions"]
         self.assertGreater(len(versions), 0)
         for version in versions:
-            offered = self.west.describe_orderable_db_instance_options(Engine="postgres", EngineVersion=version["EngineVersion"])
+            offered = self.west.describe_orderable_db_instance_options(
+                Engine="postgres", EngineVersion=version["EngineVersion"]
+            )
             classes = {one["DBInstanceClass"] for one in offered["OrderableDBInstanceOptions"]}
             self.assertIn("db.t3.medium", classes)
             self.assertNotIn("db.serverless", classes)

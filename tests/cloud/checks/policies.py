@@ -18,20 +18,33 @@ class Policies(Case):
         super().tearDown()
 
     def statement(self, action, resource="*", effect="Allow", **condition):
-        return {"Effect": effect, "Action": action, "Resource": resource} | ({"Condition": condition} if condition else {})
+        return {"Effect": effect, "Action": action, "Resource": resource} | (
+            {"Condition": condition} if condition else {}
+        )
 
     def user(self, *statements):
         """Clients of a new user with that policy, while policies are enforced."""
         name = self.name("user")
         self.iam.create_user(UserName=name)
-        self.iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": list(statements)}))
+        self.iam.put_user_policy(
+            UserName=name,
+            PolicyName="p",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": list(statements)}),
+        )
         key = self.iam.create_access_key(UserName=name)["AccessKey"]
         self.aws.control("POST", "iam", {"enforce": True})
-        return lambda service, region=WEST: self.aws.client(service, region, key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+        return lambda service, region=WEST: self.aws.client(
+            service, region, key=key["AccessKeyId"], secret=key["SecretAccessKey"]
+        )
 
     def asked(self, **more):
-        return {"DBInstanceIdentifier": self.name("db"), "DBInstanceClass": "db.t3.medium", "Engine": "postgres",
-                "MasterUsername": "app", "MasterUserPassword": PASSWORD} | more
+        return {
+            "DBInstanceIdentifier": self.name("db"),
+            "DBInstanceClass": "db.t3.medium",
+            "Engine": "postgres",
+            "MasterUsername": "app",
+            "MasterUserPassword": PASSWORD,
+        } | more
 
     def test_nothing_is_allowed_that_no_policy_allows(self):
         client = self.user(self.statement("rds:DescribeDBInstances"))
@@ -46,15 +59,20 @@ class Policies(Case):
     def test_a_deny_wins(self):
         name, other = self.instance(), self.instance()
         client = self.user(self.statement("rds:*"), self.statement("rds:Delete*", f"arn:aws:rds:*:*:db:{name}", "Deny"))
-        self.refused("AccessDenied", client("rds").delete_db_instance, DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+        self.refused(
+            "AccessDenied", client("rds").delete_db_instance, DBInstanceIdentifier=name, SkipFinalSnapshot=True
+        )
         client("rds").delete_db_instance(DBInstanceIdentifier=other, SkipFinalSnapshot=True)
 
     def test_what_is_made_must_have_our_tag_and_only_that_is_deleted(self):
         production = self.instance(Tags=[{"Key": "env", "Value": "prod"}])
         client = self.user(
-            self.statement(["rds:CreateDBInstance", "rds:AddTagsToResource"], StringEquals={"aws:RequestTag/firedrill": "yes"}),
+            self.statement(
+                ["rds:CreateDBInstance", "rds:AddTagsToResource"], StringEquals={"aws:RequestTag/firedrill": "yes"}
+            ),
             self.statement("rds:DeleteDBInstance", StringEquals={"aws:ResourceTag/firedrill": "yes"}),
-            self.statement("rds:Describe*"))
+            self.statement("rds:Describe*"),
+        )
         rds = client("rds")
         self.refused("AccessDenied", rds.create_db_instance, **self.asked())
         self.refused("AccessDenied", rds.create_db_instance, **self.asked(Tags=[{"Key": "firedrill", "Value": "no"}]))
@@ -78,15 +96,31 @@ class Policies(Case):
         arn = self.sight(self.west, self.snapshot(self.instance()))["DBSnapshotArn"]
         target = f"arn:aws:rds:{CENTRAL}:{ACCOUNT}:snapshot:firedrill-*"
         client = self.user(self.statement("rds:CopyDBSnapshot", target))
-        self.refused("AccessDenied", client("rds", CENTRAL).copy_db_snapshot, SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier="firedrill-1")
+        self.refused(
+            "AccessDenied",
+            client("rds", CENTRAL).copy_db_snapshot,
+            SourceDBSnapshotIdentifier=arn,
+            TargetDBSnapshotIdentifier="firedrill-1",
+        )
         client = self.user(self.statement("rds:CopyDBSnapshot", [target, arn]))
-        self.refused("AccessDenied", client("rds", CENTRAL).copy_db_snapshot, SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier="other-1")
-        client("rds", CENTRAL).copy_db_snapshot(SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier="firedrill-1")
+        self.refused(
+            "AccessDenied",
+            client("rds", CENTRAL).copy_db_snapshot,
+            SourceDBSnapshotIdentifier=arn,
+            TargetDBSnapshotIdentifier="other-1",
+        )
+        client("rds", CENTRAL).copy_db_snapshot(
+            SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier="firedrill-1"
+        )
 
     def test_a_key_must_be_allowed_too(self):
         key = self.aws.client("kms", WEST).create_key()["KeyMetadata"]["Arn"]
         client = self.user(self.statement("rds:*"))
-        self.refused("KMSKeyNotAccessibleFault", client("rds").create_db_instance, **self.asked(StorageEncrypted=True, KmsKeyId=key))
+        self.refused(
+            "KMSKeyNotAccessibleFault",
+            client("rds").create_db_instance,
+            **self.asked(StorageEncrypted=True, KmsKeyId=key),
+        )
         client = self.user(self.statement("rds:*"), self.statement(["kms:DescribeKey", "kms:CreateGrant"], key))
         client("rds").create_db_instance(**self.asked(StorageEncrypted=True, KmsKeyId=key))
 
@@ -100,11 +134,25 @@ class Policies(Case):
         client = self.user(self.statement("sts:AssumeRole", f"arn:aws:iam::444444444444:role/{name}"))
         self.aws.control("POST", "iam", {"enforce": False})
         arn = f"arn:aws:iam::444444444444:role/{name}"
-        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
-                                                         "Action": "sts:AssumeRole", "Condition": {"StringEquals": {"sts:ExternalId": "drill-7"}}}]}
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+                    "Action": "sts:AssumeRole",
+                    "Condition": {"StringEquals": {"sts:ExternalId": "drill-7"}},
+                }
+            ],
+        }
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-        iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(
-            {"Version": "2012-10-17", "Statement": [self.statement("rds:DescribeDBInstances")]}))
+        iam.put_role_policy(
+            RoleName=name,
+            PolicyName="p",
+            PolicyDocument=json.dumps(
+                {"Version": "2012-10-17", "Statement": [self.statement("rds:DescribeDBInstances")]}
+            ),
+        )
         self.aws.control("POST", "iam", {"enforce": True})
         assume = client("sts").assume_role
         self.refused("AccessDenied", assume, RoleArn=arn, RoleSessionName="drill")

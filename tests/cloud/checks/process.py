@@ -15,8 +15,14 @@ class Ends(unittest.TestCase):
         """An emulator with a running database, and that database's port."""
         one = aws.Emulator("--times", "default=0")
         rds = one.client("rds")
-        rds.create_db_instance(DBInstanceIdentifier="a", DBInstanceClass="db.t3.micro", Engine="postgres",
-                               MasterUsername="app", MasterUserPassword=aws.PASSWORD, BackupRetentionPeriod=0)
+        rds.create_db_instance(
+            DBInstanceIdentifier="a",
+            DBInstanceClass="db.t3.micro",
+            Engine="postgres",
+            MasterUsername="app",
+            MasterUserPassword=aws.PASSWORD,
+            BackupRetentionPeriod=0,
+        )
         for _ in range(600):
             found = rds.describe_db_instances()["DBInstances"][0]
             if found["DBInstanceStatus"] == "available":
@@ -42,7 +48,9 @@ class Ends(unittest.TestCase):
         self.assertTrue(one.endpoint.startswith("http://127.0.0.1:"))
         port = int(one.endpoint.rsplit(":", 1)[1])
         with open("/proc/net/tcp", encoding="ascii") as file:
-            bound = [line.split()[1] for line in file if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"]
+            bound = [
+                line.split()[1] for line in file if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
+            ]
         self.assertEqual(bound, [f"0100007F:{port:04X}"])
 
     def test_a_closed_pipe_ends_it(self):
@@ -65,9 +73,13 @@ class Ends(unittest.TestCase):
 
     def test_the_end_of_its_parent_ends_it(self):
         script = f"{aws.EMULATOR} $0 --no-data </dev/null & read -r line; echo $line"
-        folder = aws.tempfile.mkdtemp(prefix="firedrill-cloud-")
-        parent = subprocess.Popen(["bash", "-c", script, os.path.join(folder, "aws")], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, text=True)
+        folder = aws.tempfile.mkdtemp(prefix="firedrill-cloud-", dir=aws.MEMORY)
+        parent = subprocess.Popen(
+            ["bash", "-c", script, os.path.join(folder, "aws")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         parent.stdout.readline()
         self.assertTrue(os.path.exists(os.path.join(folder, "aws")))
         parent.kill()

@@ -13,7 +13,9 @@ CREDENTIAL = "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/{}/aws4_reques
 class Record(Case):
     def raw(self, service, body, **headers):
         """A call that no SDK would make."""
-        request = urllib.request.Request(self.aws.endpoint + "/", body, {"Authorization": CREDENTIAL.format(service)} | headers)
+        request = urllib.request.Request(
+            self.aws.endpoint + "/", body, {"Authorization": CREDENTIAL.format(service)} | headers
+        )
         try:
             with urllib.request.urlopen(request) as answer:
                 return answer.status, answer.headers, answer.read()
@@ -34,9 +36,15 @@ class Record(Case):
         self.assertEqual(secrets.get_secret_value(SecretId=arn)["SecretString"], PASSWORD)
         calls = self.aws.control("GET", "calls")
         self.assertNotIn(PASSWORD, json.dumps(calls))
-        self.assertEqual([(one["service"], one["operation"], one["region"], one["status"], one["error"]) for one in calls], [
-            ("rds", "CreateDBInstance", WEST, 200, None), ("rds", "DescribeDBInstances", CENTRAL, 404, "DBInstanceNotFound"),
-            ("secretsmanager", "CreateSecret", WEST, 200, None), ("secretsmanager", "GetSecretValue", WEST, 200, None)])
+        self.assertEqual(
+            [(one["service"], one["operation"], one["region"], one["status"], one["error"]) for one in calls],
+            [
+                ("rds", "CreateDBInstance", WEST, 200, None),
+                ("rds", "DescribeDBInstances", CENTRAL, 404, "DBInstanceNotFound"),
+                ("secretsmanager", "CreateSecret", WEST, 200, None),
+                ("secretsmanager", "GetSecretValue", WEST, 200, None),
+            ],
+        )
         self.assertEqual(calls[0]["parameters"]["DBInstanceIdentifier"], name)
         self.assertEqual(calls[0]["parameters"]["MasterUserPassword"], "****")
         self.assertTrue(all(one["request_id"] and one["account"] == "123456789012" for one in calls))
@@ -56,7 +64,11 @@ class Record(Case):
                 self.query(**params)
                 self.assertTrue(any(words in text for text in self.wrong()), self.wrong())
         self.aws.control("DELETE", "calls")
-        self.raw("kms", b'{"KeyID": "x"}', **{"X-Amz-Target": "TrentService.DescribeKey", "Content-Type": "application/x-amz-json-1.1"})
+        self.raw(
+            "kms",
+            b'{"KeyID": "x"}',
+            **{"X-Amz-Target": "TrentService.DescribeKey", "Content-Type": "application/x-amz-json-1.1"}
+        )
         self.assertTrue(any("unknown member KeyID" in text for text in self.wrong()), self.wrong())
         self.aws.control("DELETE", "calls")
 
@@ -71,13 +83,19 @@ class Record(Case):
             self.aws.control("POST", "change", {"kind": "db", "id": name, "attributes": attributes})
             self.describe(self.west, name)
             self.assertTrue(any(words in text for text in self.wrong()), self.wrong())
-        self.aws.control("POST", "change", {"kind": "db", "id": name, "attributes": {"ActivityStreamStatus": "stopped", "ReplicaMode": None}})
+        self.aws.control(
+            "POST",
+            "change",
+            {"kind": "db", "id": name, "attributes": {"ActivityStreamStatus": "stopped", "ReplicaMode": None}},
+        )
         self.aws.control("DELETE", "calls")
 
     def test_errors_are_never_html(self):
         for params, status, code in [
-            ({"Action": "DescribeNothing"}, 400, b"InvalidAction"), ({"Action": "DescribeDBProxies"}, 501, b"NotImplemented"),
-            ({"Action": "CreateDBInstance"}, 400, b"ValidationError"), ({}, 400, b"InvalidAction"),
+            ({"Action": "DescribeNothing"}, 400, b"InvalidAction"),
+            ({"Action": "DescribeDBProxies"}, 501, b"NotImplemented"),
+            ({"Action": "CreateDBInstance"}, 400, b"ValidationError"),
+            ({}, 400, b"InvalidAction"),
         ]:
             answer = self.query(**params)
             self.assertEqual((answer[0], answer[1]["Content-Type"]), (status, "text/xml"))

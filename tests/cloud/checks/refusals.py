@@ -7,15 +7,24 @@ from .aws import CENTRAL, PASSWORD, WEST, Case
 
 class Refusals(Case):
     def create(self, **more):
-        return {"DBInstanceIdentifier": self.name("db"), "DBInstanceClass": "db.t3.medium", "Engine": "postgres",
-                "MasterUsername": "app", "MasterUserPassword": PASSWORD} | more
+        return {
+            "DBInstanceIdentifier": self.name("db"),
+            "DBInstanceClass": "db.t3.medium",
+            "Engine": "postgres",
+            "MasterUsername": "app",
+            "MasterUserPassword": PASSWORD,
+        } | more
 
     def network(self, region=WEST, zones=2):
         """A VPC of its own, with a subnet group and a security group."""
         ec2, rds, name = self.aws.client("ec2", region), self.aws.client("rds", region), self.name("net")
         vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-        subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.9.{number}.0/24", AvailabilityZone=region + "abc"[number])
-                   ["Subnet"]["SubnetId"] for number in range(zones)]
+        subnets = [
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.9.{number}.0/24", AvailabilityZone=region + "abc"[number])[
+                "Subnet"
+            ]["SubnetId"]
+            for number in range(zones)
+        ]
         rds.create_db_subnet_group(DBSubnetGroupName=name, DBSubnetGroupDescription=name, SubnetIds=subnets)
         group = ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
         return name, group
@@ -24,7 +33,9 @@ class Refusals(Case):
         create = self.west.create_db_instance
         subnets, group = self.network()
         single, _ = self.network(zones=1)
-        self.west.create_db_parameter_group(DBParameterGroupName="for-mysql", DBParameterGroupFamily="mysql8.0", Description="x")
+        self.west.create_db_parameter_group(
+            DBParameterGroupName="for-mysql", DBParameterGroupFamily="mysql8.0", Description="x"
+        )
         key = self.aws.client("kms", WEST).create_key()["KeyMetadata"]["KeyId"]
         far = self.aws.client("kms", CENTRAL).create_key()["KeyMetadata"]["Arn"]
         off = self.aws.client("kms", WEST).create_key()["KeyMetadata"]["KeyId"]
@@ -58,19 +69,28 @@ class Refusals(Case):
         ]:
             with self.subTest(**params):
                 self.refused(code, create, **self.create(**params))
-        made = create(**self.create(DBSubnetGroupName=subnets, VpcSecurityGroupIds=[group], StorageEncrypted=True, KmsKeyId=key))
+        made = create(
+            **self.create(DBSubnetGroupName=subnets, VpcSecurityGroupIds=[group], StorageEncrypted=True, KmsKeyId=key)
+        )
         self.assertEqual(made["DBInstance"]["VpcSecurityGroups"][0]["VpcSecurityGroupId"], group)
         self.assertTrue(made["DBInstance"]["KmsKeyId"].endswith(key))
 
     def test_a_name_is_given_once(self):
         name = self.instance(wait=False)
-        self.refused("DBInstanceAlreadyExists", self.west.create_db_instance, **self.create(DBInstanceIdentifier=name.upper()))
+        self.refused(
+            "DBInstanceAlreadyExists", self.west.create_db_instance, **self.create(DBInstanceIdentifier=name.upper())
+        )
 
     def test_deleting_wants_a_word_about_the_final_snapshot(self):
         name, delete = self.instance(), self.west.delete_db_instance
         self.refused("InvalidParameterCombination", delete, DBInstanceIdentifier=name)
-        self.refused("InvalidParameterCombination", delete, DBInstanceIdentifier=name, SkipFinalSnapshot=True,
-                     FinalDBSnapshotIdentifier=name + "-last")
+        self.refused(
+            "InvalidParameterCombination",
+            delete,
+            DBInstanceIdentifier=name,
+            SkipFinalSnapshot=True,
+            FinalDBSnapshotIdentifier=name + "-last",
+        )
         delete(DBInstanceIdentifier=name, FinalDBSnapshotIdentifier=name + "-last")
         self.refused("InvalidDBInstanceState", delete, DBInstanceIdentifier=name, SkipFinalSnapshot=True)
         self.until(self.west, name, "DBInstanceNotFound")
@@ -79,7 +99,12 @@ class Refusals(Case):
 
     def test_protection_protects(self):
         name = self.instance(DeletionProtection=True)
-        self.refused("InvalidParameterCombination", self.west.delete_db_instance, DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+        self.refused(
+            "InvalidParameterCombination",
+            self.west.delete_db_instance,
+            DBInstanceIdentifier=name,
+            SkipFinalSnapshot=True,
+        )
         self.assertEqual(self.describe(self.west, name)["DBInstanceStatus"], "available")
 
     def test_what_is_busy_can_not_be_changed(self):
@@ -88,7 +113,9 @@ class Refusals(Case):
         busy = {"DBInstanceIdentifier": name}
         self.refused("InvalidDBInstanceState", self.west.modify_db_instance, **busy, DeletionProtection=False)
         self.refused("InvalidDBInstanceState", self.west.reboot_db_instance, **busy)
-        self.refused("InvalidDBInstanceState", self.west.create_db_snapshot, **busy, DBSnapshotIdentifier=self.name("s"))
+        self.refused(
+            "InvalidDBInstanceState", self.west.create_db_snapshot, **busy, DBSnapshotIdentifier=self.name("s")
+        )
         self.refused("InvalidDBInstanceState", self.west.delete_db_instance, **busy, SkipFinalSnapshot=True)
         self.aws.control("POST", "times", {"db:creating": 0.1})
 
@@ -97,10 +124,18 @@ class Refusals(Case):
         self.aws.control("POST", "times", {"snapshot:creating": 0.5})
         self.west.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=snap)
         arn = self.sight(self.west, snap)["DBSnapshotArn"]
-        self.refused("InvalidDBSnapshotState", self.west.restore_db_instance_from_db_snapshot,
-                     DBInstanceIdentifier=self.name("r"), DBSnapshotIdentifier=snap)
-        self.refused("InvalidDBSnapshotState", self.central.copy_db_snapshot, SourceDBSnapshotIdentifier=arn,
-                     TargetDBSnapshotIdentifier=snap)
+        self.refused(
+            "InvalidDBSnapshotState",
+            self.west.restore_db_instance_from_db_snapshot,
+            DBInstanceIdentifier=self.name("r"),
+            DBSnapshotIdentifier=snap,
+        )
+        self.refused(
+            "InvalidDBSnapshotState",
+            self.central.copy_db_snapshot,
+            SourceDBSnapshotIdentifier=arn,
+            TargetDBSnapshotIdentifier=snap,
+        )
         self.refused("InvalidDBSnapshotState", self.west.delete_db_snapshot, DBSnapshotIdentifier=snap)
         self.aws.control("POST", "times", {"snapshot:creating": 0.1})
 
@@ -114,12 +149,25 @@ class Refusals(Case):
         self.aws.control("POST", "quotas", {"instances": 1, "manual-snapshots": 1})
         try:
             self.refused("InstanceQuotaExceeded", other.create_db_instance, **self.create())
-            self.refused("InstanceQuotaExceeded", other.restore_db_instance_from_db_snapshot,
-                         DBInstanceIdentifier="r", DBSnapshotIdentifier="one")
-            self.refused("SnapshotQuotaExceeded", other.create_db_snapshot, DBInstanceIdentifier=name, DBSnapshotIdentifier="two")
-            self.refused("SnapshotQuotaExceeded", other.copy_db_snapshot, SourceDBSnapshotIdentifier="one",
-                         TargetDBSnapshotIdentifier="two")
-            told = {one["AccountQuotaName"]: (one["Used"], one["Max"]) for one in other.describe_account_attributes()["AccountQuotas"]}
+            self.refused(
+                "InstanceQuotaExceeded",
+                other.restore_db_instance_from_db_snapshot,
+                DBInstanceIdentifier="r",
+                DBSnapshotIdentifier="one",
+            )
+            self.refused(
+                "SnapshotQuotaExceeded", other.create_db_snapshot, DBInstanceIdentifier=name, DBSnapshotIdentifier="two"
+            )
+            self.refused(
+                "SnapshotQuotaExceeded",
+                other.copy_db_snapshot,
+                SourceDBSnapshotIdentifier="one",
+                TargetDBSnapshotIdentifier="two",
+            )
+            told = {
+                one["AccountQuotaName"]: (one["Used"], one["Max"])
+                for one in other.describe_account_attributes()["AccountQuotas"]
+            }
             self.assertEqual((told["DBInstances"], told["ManualSnapshots"]), ((1, 1), (1, 1)))
         finally:
             self.aws.control("POST", "quotas", before)

@@ -176,8 +176,9 @@ class Control:
             if "status" in sent:
                 one.status = sent["status"]
             if "created" in sent:
-                for name in ("SnapshotCreateTime", "OriginalSnapshotCreateTime", "InstanceCreateTime", "ClusterCreateTime"):
-                    if name in one.attrs and name.startswith(("Snapshot", "Original")) == one.kind.endswith("snapshot"):
+                of_snapshots = ("SnapshotCreateTime", "OriginalSnapshotCreateTime")
+                for name in of_snapshots if one.kind.endswith("snapshot") else ("InstanceCreateTime", "ClusterCreateTime"):
+                    if name in one.attrs:
                         one.attrs[name] = moment_of(sent["created"])
         return {"arn": one.arn}
 

@@ -102,7 +102,9 @@ class Front:
         return await asyncio.to_thread(self.judge, user, token)
 
     async def connect(self, certificate):
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.database.port, local_addr=("127.0.0.2" if certificate else "127.0.0.1", 0))
+        # Where it comes from tells the server what to ask for.
+        source = ("127.0.0.2" if certificate else "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.database.port, local_addr=source)
         writer.write(struct.pack("!II", 8, SSL))
         if await reader.readexactly(1) != b"S":
             raise ConnectionError("the server has no TLS")
@@ -119,7 +121,8 @@ class Front:
         quoted = "'" + user.replace("'", "''") + "'"
         try:
             found = self.database.admin(
-                f"select 1 from pg_roles where rolname = {quoted} and not rolsuper and pg_has_role(oid, 'rds_iam', 'usage');")
+                f"select 1 from pg_roles where rolname = {quoted} and not rolsuper "
+                "and pg_has_role(oid, 'rds_iam', 'usage');")
         except RuntimeError:
             return False
         return found.strip() == "1"

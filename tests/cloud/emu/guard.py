@@ -49,7 +49,8 @@ class Guard:
     def judge_token(self, resource, user, text):
         """What is wrong with the token of a database user."""
         endpoint = f"{self.state.servers.host}:{resource.database.endpoint_port()}"
-        return tokens.wrong(text, user, endpoint, resource.region, lambda key, session: self.secret(resource, user, key, session))
+        return tokens.wrong(text, user, endpoint, resource.region,
+                            lambda key, session: self.secret(resource, user, key, session))
 
     def secret(self, resource, user, key, session_token):
         """The secret of a key that may connect; None for a key that nobody issued, while policies are not enforced."""

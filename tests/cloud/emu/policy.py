@@ -88,9 +88,12 @@ def get(context, key):
 
 def all_hold(conditions, context):
     return all(
-        holds(operator, key, [fill(str(one).lower() if isinstance(one, bool) else str(one), context) for one in many(wanted)],
-              get(context, key))
+        holds(operator, key, [fill(word(one), context) for one in many(wanted)], get(context, key))
         for operator, pairs in (conditions or {}).items() for key, wanted in pairs.items())
+
+
+def word(value):
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def holds(operator, key, wanted, values):

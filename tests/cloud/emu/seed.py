@@ -139,7 +139,8 @@ def one_database(aws, ca, around, name, engine, version, family, user, database,
     snapshot = f"{name}-nightly"
     made = rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=snapshot)["DBSnapshot"]
     until(lambda: rds.describe_db_snapshots(DBSnapshotIdentifier=snapshot)["DBSnapshots"][0]["Status"], "available")
-    run_sql(engine, endpoint, user, password, database, ca, LATER["postgres" if engine == "postgres" else "mysql"].format(**values))
+    later = LATER["postgres" if engine == "postgres" else "mysql"]
+    run_sql(engine, endpoint, user, password, database, ca, later.format(**values))
     point = aws.control("checkpoint", {"instance": name, "region": SOURCE})["time"]
     secret = aws.client("secretsmanager", SCRATCH).create_secret(
         Name=f"firedrill/{name}", SecretString=json.dumps(

@@ -17,8 +17,8 @@ def instance(state, one):
     cluster = cluster_of(state, one)
     database = cluster.database if cluster else one.database
     if one.attrs.get("_reachable"):
-        shown["Endpoint"] = {"Address": state.servers.host, "HostedZoneId": "Z29XKXDKYMONMX",
-                             "Port": database.endpoint_port() if database and database.endpoint_port() else catalog.PORTS[shown["Engine"]]}
+        port = database and database.endpoint_port() or catalog.PORTS[shown["Engine"]]
+        shown["Endpoint"] = {"Address": state.servers.host, "HostedZoneId": "Z29XKXDKYMONMX", "Port": port}
     if cluster:
         for key in ("StorageEncrypted", "KmsKeyId", "EngineVersion", "MasterUsername", "BackupRetentionPeriod",
                     "IAMDatabaseAuthenticationEnabled", "PreferredBackupWindow"):
