@@ -17,7 +17,7 @@ class Copies(Case):
 
     def test_a_copy_in_another_region_is_a_snapshot_there(self):
         snap = self.snapshot(self.instance(), Tags=[{"Key": "a", "Value": "1"}])
-        self.aws.control("POST", "times", {"copying": 0.4})
+        self.times({"copying": 0.6})
         name = self.name("copy")
         made = self.central.copy_db_snapshot(
             SourceDBSnapshotIdentifier=self.arn(snap),
@@ -149,7 +149,7 @@ class Copies(Case):
         snap = self.snapshot(self.instance())
         before = self.aws.control("GET", "quotas")
         self.aws.control("POST", "quotas", {"copies": 1})
-        self.aws.control("POST", "times", {"copying": 1})
+        self.times({"copying": 2})
         try:
             asked = {"SourceDBSnapshotIdentifier": self.arn(snap)}
             name = self.name("copy")
@@ -161,13 +161,11 @@ class Copies(Case):
             self.central.copy_db_snapshot(**asked, TargetDBSnapshotIdentifier=name + "2")
         finally:
             self.aws.control("POST", "quotas", before)
-            self.aws.control("POST", "times", {"copying": 0.1})
 
     def test_a_deleted_snapshot_is_gone_after_a_while(self):
         snap = self.snapshot(self.instance())
-        self.aws.control("POST", "times", {"snapshot-deleting": 0.5})
+        self.times({"snapshot-deleting": 0.8})
         answer = self.west.delete_db_snapshot(DBSnapshotIdentifier=snap)
-        self.aws.control("POST", "times", {"snapshot-deleting": 0.1})
         self.assertEqual(answer["DBSnapshot"]["Status"], "deleted")
         self.assertEqual(
             self.poll(lambda: self.sight(self.west, snap)["Status"], "DBSnapshotNotFound"),

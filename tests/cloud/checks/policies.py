@@ -164,13 +164,13 @@ class Policies(Case):
         self.refused("AccessDenied", rds.describe_db_snapshots)
 
     def test_a_session_ends_at_its_time_or_when_a_test_says_so(self):
-        self.aws.control("POST", "session", {"seconds": 1})
+        self.aws.control("POST", "session", {"seconds": 3})
         short = self.aws.client("rds", WEST, **self.role("222222222222"))
         self.aws.control("POST", "session", {"seconds": None})
         short.describe_db_instances()
         keys = self.role("222222222222")
         long = self.aws.client("rds", WEST, **keys)
-        time.sleep(1.1)
+        time.sleep(3.1)
         self.refused("ExpiredToken", short.describe_db_instances)
         long.describe_db_instances()
         self.aws.control("POST", "expire", {"access_key_id": keys["key"]})

@@ -108,7 +108,7 @@ class Refusals(Case):
         self.assertEqual(self.describe(self.west, name)["DBInstanceStatus"], "available")
 
     def test_what_is_busy_can_not_be_changed(self):
-        self.aws.control("POST", "times", {"db:creating": 0.5})
+        self.times({"db:creating": 1.5})
         name = self.instance(wait=False)
         busy = {"DBInstanceIdentifier": name}
         self.refused("InvalidDBInstanceState", self.west.modify_db_instance, **busy, DeletionProtection=False)
@@ -117,11 +117,10 @@ class Refusals(Case):
             "InvalidDBInstanceState", self.west.create_db_snapshot, **busy, DBSnapshotIdentifier=self.name("s")
         )
         self.refused("InvalidDBInstanceState", self.west.delete_db_instance, **busy, SkipFinalSnapshot=True)
-        self.aws.control("POST", "times", {"db:creating": 0.1})
 
     def test_an_unfinished_snapshot_is_of_no_use(self):
         name, snap = self.instance(), self.name("snap")
-        self.aws.control("POST", "times", {"snapshot:creating": 0.5})
+        self.times({"snapshot:creating": 1.5})
         self.west.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=snap)
         arn = self.sight(self.west, snap)["DBSnapshotArn"]
         self.refused(
@@ -137,7 +136,6 @@ class Refusals(Case):
             TargetDBSnapshotIdentifier=snap,
         )
         self.refused("InvalidDBSnapshotState", self.west.delete_db_snapshot, DBSnapshotIdentifier=snap)
-        self.aws.control("POST", "times", {"snapshot:creating": 0.1})
 
     def test_quotas_are_kept_and_told(self):
         other = self.aws.client("rds", WEST, **self.role("333333333333"))

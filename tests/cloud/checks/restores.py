@@ -98,7 +98,7 @@ class Restores(Case):
         )
 
     def test_storage_initialises_and_then_says_nothing(self):
-        self.aws.control("POST", "times", {"initializing": 0.5})
+        self.times({"initializing": 1.5})
         snap = self.snapshot(self.instance())
         source = self.west.describe_db_instances()["DBInstances"]
         self.assertFalse(

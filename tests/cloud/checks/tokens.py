@@ -106,7 +106,7 @@ class Tokens(Case):
         )
         self.assertEqual(self.ask(endpoint, "select i from t;", self.token(endpoint, **keys)), "7")
         self.aws.control("POST", "iam", {"enforce": False})
-        self.aws.control("POST", "session", {"seconds": 1})
+        self.aws.control("POST", "session", {"seconds": 5})
         role = self.role("123456789012")
         self.aws.control("POST", "session", {"seconds": None})
         session = {
@@ -115,5 +115,5 @@ class Tokens(Case):
             "aws_session_token": role["token"],
         }
         self.assertEqual(self.ask(endpoint, "select i from t;", self.token(endpoint, **session)), "7")
-        time.sleep(1.1)
+        time.sleep(5.1)
         self.assertIn("session is over", self.ask(endpoint, "select 1;", self.token(endpoint, **session)))
