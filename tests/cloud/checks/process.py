@@ -72,6 +72,19 @@ class Ends(unittest.TestCase):
         one.process.wait(20)
         self.gone(one, port)
 
+    def test_who_only_looks_around_in_its_folder_is_left_alone(self):
+        one, port = self.begun()
+        looking = subprocess.Popen(["sleep", "60"], cwd=one.folder)
+        one.process.kill()
+        one.process.wait(20)
+        deadline = time.monotonic() + 10
+        while os.path.exists(one.folder) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertIsNone(looking.poll())
+        looking.kill()
+        looking.wait()
+        self.gone(one, port)
+
     def test_the_end_of_its_parent_ends_it(self):
         script = f"{aws.EMULATOR} $0 --no-data </dev/null & read -r line; echo $line"
         folder = aws.tempfile.mkdtemp(prefix="firedrill-cloud-", dir=aws.MEMORY)

@@ -107,15 +107,19 @@ def send(pid, number):
 
 
 def inside(folder):
-    """Processes that work inside that folder."""
-    found = []
+    """Servers that work inside that folder. Someone who looks around in it has a terminal, and servers have none."""
+    found, owner = [], NOBODY if os.geteuid() == 0 else os.geteuid()
     for entry in os.listdir("/proc"):
         if entry.isdigit() and int(entry) != os.getpid():
             try:
                 cwd = os.readlink(f"/proc/{entry}/cwd").removesuffix(" (deleted)")
+                with open(f"/proc/{entry}/stat", "rb") as file:
+                    stat = file.read()
+                terminal = int(stat[stat.rindex(b")") + 2:].split()[4])
+                mine = os.stat(f"/proc/{entry}").st_uid == owner and terminal == 0
             except OSError:
                 continue
-            if cwd == folder or cwd.startswith(folder + "/"):
+            if mine and cwd.startswith(folder + "/"):
                 found.append(int(entry))
     return found
 
