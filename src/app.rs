@@ -11,7 +11,7 @@ use crate::{
     playbook::{Playbook, ServerEngine, SourceKind},
     ports::{Journal, Observer, Ports, Provider},
     process::{Allowed, Runner, StepCommands},
-    provider::{Commands, Dumps, Scratch, SqliteFile},
+    provider::{Cloud, Commands, Dumps, Rds, RdsLogins, Scratch, SqliteFile},
     random::SystemRandom,
     time::SystemClock,
     verify::{Checks, ScratchServers, http::HttpVerifier},
@@ -22,6 +22,9 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 pub struct App {
     journal: Arc<SqliteJournal>,
     config: Config,
+    /// One for all runs of this process: they share what is known of AWS.
+    rds: Arc<Rds>,
+    logins: Arc<RdsLogins>,
     holder: String,
 }
 
@@ -30,7 +33,7 @@ impl App {
     pub async fn open(data_dir: &Path, config: Config) -> Result<Self, Failure> {
         let journal = SqliteJournal::open(data_dir, Mode::ReadWrite).await?;
         let holder = journal.holder().await?;
-        Ok(Self { journal: Arc::new(journal), config, holder })
+        Ok(Self::with(journal, config, holder))
     }
 
     /// Opens the journal of a data directory to read; none where there is none yet.
@@ -39,7 +42,13 @@ impl App {
             return Ok(None);
         }
         let journal = SqliteJournal::open(data_dir, Mode::ReadOnly).await?;
-        Ok(Some(Self { journal: Arc::new(journal), config, holder: String::new() }))
+        Ok(Some(Self::with(journal, config, String::new())))
+    }
+
+    fn with(journal: SqliteJournal, config: Config, holder: String) -> Self {
+        let cloud = Arc::new(Cloud::new(config.clone()));
+        let rds = Arc::new(Rds::new(Arc::clone(&cloud)));
+        Self { journal: Arc::new(journal), config, rds, logins: Arc::new(RdsLogins::new(cloud)), holder }
     }
 
     /// The journal.
@@ -56,7 +65,11 @@ impl App {
     pub fn engine(&self, observer: Arc<dyn Observer>) -> Engine {
         Engine::new(Ports {
             providers: Arc::new(self.providers()),
-            verifier: Arc::new(Checks::new(Some(Arc::new(HttpVerifier::new()))).with_servers(self.servers())),
+            verifier: Arc::new(
+                Checks::new(Some(Arc::new(HttpVerifier::new())))
+                    .with_servers(self.servers())
+                    .with_managed(Arc::clone(&self.logins) as _),
+            ),
             commands: Arc::new(StepCommands::new(self.runner(), self.allowed())),
             journal: Arc::clone(&self.journal) as Arc<dyn Journal>,
             clock: Arc::new(SystemClock),
@@ -82,6 +95,7 @@ impl App {
             (SourceKind::Command, command),
             (SourceKind::PostgresDump, dumps(ServerEngine::Postgres)),
             (SourceKind::MysqlDump, dumps(ServerEngine::Mysql)),
+            (SourceKind::Rds, Arc::clone(&self.rds) as Arc<dyn Provider>),
         ])
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     drill::{Candidate, CheckOutcome, Claim, Entry, Fault, Hydration, Link, Outputs, RecoveryPoint, Scope},
     ids::{ClaimId, Digest, PlaybookName, RunId, StepId},
-    playbook::{Bound, Check, DatabaseSubject, Restore, Step},
+    playbook::{AwsScratch, Bound, Check, DatabaseSubject, Restore, Step},
     time::{Period, Reading, Timestamp},
 };
 use async_trait::async_trait;
@@ -61,6 +61,8 @@ pub struct RestoreRequest<'a> {
     pub folder: &'a Path,
     /// The scratch folder that the author wishes for, if any.
     pub scratch_folder: Option<&'a Path>,
+    /// The AWS account and region that the author wishes for, if any.
+    pub scratch_aws: Option<&'a AwsScratch>,
     /// When the run was declared.
     pub declared: Timestamp,
 }

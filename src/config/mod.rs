@@ -63,6 +63,10 @@ pub struct AwsAllowed {
     pub account: String,
     /// Such as `eu-central-1`.
     pub regions: Vec<String>,
+    /// The ARN of the role to assume; the credentials as they are found where absent.
+    pub role: Option<String>,
+    /// The external id that the role's trust policy asks for.
+    pub external_id: Option<String>,
 }
 
 /// A cluster and its namespaces.

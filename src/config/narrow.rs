@@ -1,6 +1,6 @@
 //! A playbook's wish against what the operator allows.
 
-use super::Config;
+use super::{AwsAllowed, Config};
 use crate::playbook::{AwsScratch, KubernetesScratch, ScratchWish};
 use std::path::{Component, Path, PathBuf};
 
@@ -56,13 +56,51 @@ impl Config {
         ))
     }
 
+    /// The account and region in which a restore from AWS makes its claims: what the author wishes for, within what the
+    /// operator allows; where the author names none, the only one that the operator allows.
+    pub fn scratch_aws(&self, wish: Option<&AwsScratch>) -> Result<AwsScratch, String> {
+        let chosen = match (wish, self.scratch.aws.as_slice()) {
+            (Some(wish), _) => wish.clone(),
+            (None, []) => {
+                return Err(
+                    "no AWS account is scratch: the operator can allow one, [scratch] aws in firedrill.toml"
+                        .to_owned(),
+                );
+            }
+            (None, [only]) if only.regions.len() == 1 => {
+                AwsScratch { account: only.account.clone(), region: only.regions.concat() }
+            }
+            (None, _) => {
+                return Err(
+                    "several AWS accounts or regions are scratch: name the one to use, `scratch: { aws: { account: …, region: … } }`"
+                        .to_owned(),
+                );
+            }
+        };
+        match self.refuses_aws(&chosen.account, &chosen.region) {
+            Some(refusal) => Err(refusal),
+            None => Ok(chosen),
+        }
+    }
+
+    /// How to act in a scratch account, if things may be created and deleted in that region of it now.
+    pub fn aws_allowed(&self, account: &str, region: &str) -> Result<&AwsAllowed, String> {
+        if let Some(refusal) = self.refuses_aws(account, region) {
+            return Err(refusal);
+        }
+        let mut all = self.scratch.aws.iter().filter(|allowed| allowed.account == account);
+        all.find(|allowed| allowed.regions.iter().any(|own| own == region))
+            .ok_or_else(|| format!("account {account} is not scratch"))
+    }
+
     fn refuses_aws(&self, account: &str, region: &str) -> Option<String> {
         if self.production.aws_accounts.iter().any(|never| never == account) {
             return Some(format!("account {account} is production"));
         }
-        let scope = self.scratch.aws.iter().find(|aws| aws.account == account);
-        match scope {
-            Some(aws) if aws.regions.iter().any(|allowed| allowed == region) => None,
+        let of_account = || self.scratch.aws.iter().filter(|aws| aws.account == account);
+        let allowed = |aws: &&AwsAllowed| aws.regions.iter().any(|allowed| allowed == region);
+        match of_account().find(allowed).or_else(|| of_account().next()) {
+            Some(aws) if allowed(&aws) => None,
             Some(aws) => Some(format!(
                 "region {region} of account {account} is not scratch; allowed there: {}",
                 aws.regions.join(", ")
@@ -191,6 +229,11 @@ mod tests {
         };
         assert!(aws("210987654321", "eu-central-1"));
         assert!(!aws("210987654321", "eu-west-1") && !aws("123456789012", "eu-central-1"));
+        let only = config.scratch_aws(None).expect("there is only one");
+        assert_eq!((only.account.as_str(), only.region.as_str()), ("210987654321", "eu-central-1"));
+        let wish = AwsScratch { account: "123456789012".into(), region: "eu-central-1".into() };
+        assert!(config.scratch_aws(Some(&wish)).expect_err("production").contains("is production"));
+        assert!(config.aws_allowed("210987654321", "eu-west-1").is_err());
         let cluster = |context: &str, namespace: &str| {
             let kubernetes =
                 Some(KubernetesScratch { context: context.into(), namespaces: vec![namespace.into()] });

@@ -145,7 +145,21 @@ fn aws(r: &mut Reader<'_>) -> Option<AwsAllowed> {
     r.fields("an AWS scratch scope", |m| {
         let account = m.need("account", "Twelve digits, in quotes.", values::account);
         let regions = m.need("regions", "Such as eu-central-1.", |r| r.list(1, values::region));
-        Some(AwsAllowed { account: account?, regions: regions? })
+        let role = m.opt("role", "The ARN of the role to assume there.", values::arn);
+        let external_id = m.opt("external_id", "What the role's trust policy asks for.", values::words_of);
+        if m.has("external_id") && !m.has("role") && !m.misspelt("role") {
+            m.error("external_id", "there is no role to show it to", "add `role`, or leave it out");
+        }
+        if let (Some(account), Some(role)) = (&account, &role)
+            && role.split(':').nth(4) != Some(account)
+        {
+            m.error(
+                "role",
+                format!("this role is not one of account {account}"),
+                "give the role in the scratch account: whatever it does, it does there",
+            );
+        }
+        Some(AwsAllowed { account: account?, regions: regions?, role, external_id })
     })
 }
 

@@ -9,6 +9,10 @@ use crate::{
 /// A point may lie this far in the future of the declaration: clocks differ. Beyond it, it is not believed.
 pub const CLOCK_SKEW: Period = Period::from_secs(300);
 
+/// The [`time_source`](RecoveryPoint::time_source) of a moment that continuous backup can restore. A provider lists such
+/// points only where the selector asks for one.
+pub const CONTINUOUS: &str = "continuous backup";
+
 /// What was chosen, from what, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
@@ -108,8 +112,23 @@ fn pick(
             let drawn = usize::try_from(mix(seed) % within.len() as u64).unwrap_or(0);
             Ok((within[drawn].0, format!("drawn at random among {} of the last {period}, seed {seed}", within.len())))
         }
-        Selector::PointInTimeLatest | Selector::PointInTime(_) => {
+        Selector::PointInTimeLatest | Selector::PointInTime(_)
+            if !all.iter().any(|candidate| candidate.point.time_source == CONTINUOUS) =>
+        {
             Err(fault("this source has no continuous backup to restore a point in time from; choose `latest`, an id or `before`".to_owned()))
+        }
+        Selector::PointInTimeLatest => {
+            let found = fit().find(|(_, candidate)| candidate.point.time_source == CONTINUOUS);
+            let (at, _) = found.ok_or_else(|| none("can be restored from continuous backup"))?;
+            Ok((at, "the latest moment that continuous backup can restore".to_owned()))
+        }
+        Selector::PointInTime(moment) => {
+            let point = |candidate: &Candidate| {
+                candidate.point.time_source == CONTINUOUS && candidate.point.time == *moment
+            };
+            let found = fit().find(|(_, candidate)| point(candidate));
+            let (at, _) = found.ok_or_else(|| none(&format!("holds the moment {}", moment.human())))?;
+            Ok((at, "asked for by its moment, from continuous backup".to_owned()))
         }
     }
 }
@@ -165,6 +184,25 @@ mod tests {
         assert!(why.expect_err("too old").contains("1d 06h old, more than max_age 1h"));
         let none = pick_of(&Selector::Latest, None, Vec::new()).expect_err("nothing");
         assert!(none.contains("none was found at all"), "{none}");
+    }
+
+    #[test]
+    fn a_moment_is_taken_from_continuous_backup_alone() {
+        let mut moment = candidate("db@-3", -3, None);
+        moment.point.time_source = CONTINUOUS.to_owned();
+        let snapshot = candidate("snapshot", -3, None);
+        let wish = Selector::PointInTime(at(-3));
+        assert_eq!(pick_of(&wish, None, vec![snapshot.clone(), moment.clone()]), Ok("db@-3".to_owned()));
+        let latest = Selector::PointInTimeLatest;
+        assert_eq!(
+            pick_of(&latest, None, vec![candidate("newer", -1, None), moment.clone()]),
+            Ok("db@-3".to_owned())
+        );
+        let none = pick_of(&latest, None, vec![snapshot]).expect_err("no continuous backup");
+        assert!(none.contains("no continuous backup"), "{none}");
+        moment.unfit = Some("before the window begins".to_owned());
+        let none = pick_of(&wish, None, vec![moment]).expect_err("outside the window");
+        assert!(none.contains("before the window begins"), "{none}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod state;
 mod tests;
 mod verdict;
 
-pub use choose::{CLOCK_SKEW, Choice, choose};
+pub use choose::{CLOCK_SKEW, CONTINUOUS, Choice, choose};
 pub use claim::{Candidate, Claim, Hydration, Link, Outputs, RecoveryPoint, Scope};
 pub use decide::{Command, decide};
 pub use declaration::{Declaration, StepKind, StepOutline, Trigger};

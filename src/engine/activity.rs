@@ -45,6 +45,7 @@ impl Context {
             restore,
             folder: self.playbook.folder(),
             scratch_folder: self.playbook.scratch().folder.as_deref(),
+            scratch_aws: self.playbook.scratch().aws.as_ref(),
             declared: self.declared,
         }
     }

@@ -1,7 +1,9 @@
-//! Backups that AWS and Velero keep. This build has no provider for them; their keys are read in full all the same, so
-//! that a playbook is checked before the build that runs it.
+//! Backups that AWS and Velero keep. Where this build has no provider for a kind, its keys are read in full all the
+//! same, so that a playbook is checked before the build that runs it.
 
 use super::{
+    dumps,
+    managed::{BackupHome, HydrationWish, InstanceWish, RdsSource},
     model::{Restore, Source, SourceKind},
     restores::{Common, common},
     values,
@@ -20,22 +22,64 @@ fn unsupported(kind: SourceKind, common: Common, asset: String) -> Restore {
 /// A snapshot of an RDS instance.
 pub(super) fn rds(r: &mut Reader<'_>) -> Option<Restore> {
     r.fields("an rds restore", |m| {
-        let instance = m.need("instance", "The DB instance whose backup is restored.", values::words_of);
+        let instance = m.need("instance", "The DB instance whose backup is restored.", identifier);
         let region = m.opt("region", "The region where the backup lives.", values::region);
-        aws_keys(m);
-        let _ = m.opt("into", "How the restored instance is made.", |r| {
+        let keys = aws_keys(m);
+        let into = m.opt("into", "How the restored instance is made.", |r| {
             r.fields("the restored instance", |m| {
-                instance_keys(m);
-                let _ = m.opt("storage_type", "Such as gp3.", values::words_of);
-                let _ = m.opt("iops", "Provisioned I/O operations a second.", |r| r.integer(1000, 256_000));
-                let _ = m.opt("throughput", "MiB a second.", |r| r.integer(125, 4000));
-                let _ = m.opt("multi_az", "Whether it has a standby; false where left out.", values::boolean);
-                let _ = m.opt("option_group", "The source's own where left out.", values::words_of);
-                Some(())
+                let common = instance_keys(m);
+                let storage_type = m.opt("storage_type", "Such as gp3.", values::words_of);
+                let iops =
+                    m.opt("iops", "Provisioned I/O operations a second.", |r| r.integer(1000, 256_000));
+                let throughput = m.opt("throughput", "MiB a second.", |r| r.integer(125, 4000));
+                let multi_az =
+                    m.opt("multi_az", "Whether it has a standby; false where left out.", values::boolean);
+                let option_group =
+                    m.opt("option_group", "The source's own where left out.", values::words_of);
+                let small = |number: Option<i64>| number.and_then(|number| i32::try_from(number).ok());
+                Some(InstanceWish {
+                    storage_type,
+                    iops: small(iops),
+                    throughput: small(throughput),
+                    multi_az: multi_az.unwrap_or_default(),
+                    option_group,
+                    ..common
+                })
             })
         });
+        let live = m.opt(
+            "live",
+            "The database that the backups are of, for baselines. Only read.",
+            dumps::live_of_engine,
+        );
         let common = common(m, SourceKind::Rds);
-        Some(unsupported(SourceKind::Rds, common, at_region(instance?, region)))
+        let source = Source::Rds(RdsSource {
+            instance: instance?,
+            home: BackupHome { region, account: keys.account, tags: keys.tags.into_iter().collect() },
+            into: into.unwrap_or_default(),
+            hydration: keys.hydration,
+            endpoint: keys.endpoint,
+            live,
+        });
+        Some(Restore { recovery_point: common.recovery_point, max_age: common.max_age, source })
+    })
+}
+
+/// The identifier of a DB instance. It is compared as RDS keeps it: in small letters.
+fn identifier(r: &mut Reader<'_>) -> Option<String> {
+    let schema = json!({ "type": "string", "pattern": "^[A-Za-z][A-Za-z0-9-]{0,62}$" });
+    r.parsed(schema, "a DB identifier", |text| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
+        if begins && text.len() <= 63 && text.chars().all(fits) && !text.ends_with('-') && !text.contains("--")
+        {
+            return Ok(text.to_ascii_lowercase());
+        }
+        let help = match text.starts_with("arn:") {
+            true => "give the identifier alone, the part of the ARN after `:db:`; `region` and `account` have keys of their own",
+            false => "it has 1 to 63 letters, digits and single hyphens, and begins with a letter",
+        };
+        Err((format!("{} is not the identifier of a DB instance", words::quoted(text)), help.to_owned()))
     })
 }
 
@@ -77,31 +121,65 @@ fn capacity(r: &mut Reader<'_>) -> Option<f64> {
     })
 }
 
-fn aws_keys(m: &mut Fields<'_, '_>) {
-    let _ = m.opt(
+/// What every restore from AWS can say.
+struct AwsKeys {
+    account: Option<String>,
+    tags: Vec<(String, String)>,
+    hydration: HydrationWish,
+    endpoint: Option<(String, u16)>,
+}
+
+fn aws_keys(m: &mut Fields<'_, '_>) -> AwsKeys {
+    let account = m.opt(
         "account",
         "The account that owns the backup; that of the scratch scope where left out.",
         values::account,
     );
-    let _ = m.opt("tags", "Only backups that carry these tags.", texts);
-    let _ = m.opt("hydration", "Wait until the storage is loaded, or measure it only.", |r| {
-        r.word(&[("wait", ()), ("measure", ())])
+    let tags = m.opt("tags", "Only backups that carry these tags.", texts);
+    let hydration = m.opt("hydration", "Wait until the storage is loaded, or measure it only.", |r| {
+        r.word(&[("wait", HydrationWish::Wait), ("measure", HydrationWish::Measure)])
     });
-    let _ = m.opt(
+    let endpoint = m.opt(
         "endpoint",
         "Reach the database at this host:port instead, such as a port forward.",
-        values::words_of,
+        host_and_port,
     );
+    AwsKeys { account, tags: tags.unwrap_or_default(), hydration: hydration.unwrap_or_default(), endpoint }
 }
 
-fn instance_keys(m: &mut Fields<'_, '_>) {
-    let _ = m.opt("class", "Such as db.r6g.large.", values::words_of);
-    let _ = m.opt("subnet_group", "The DB subnet group.", values::words_of);
-    let _ = m.opt("security_groups", "The security groups.", values::several_words);
-    let _ = m.opt("parameter_group", "The source's own where left out.", values::words_of);
-    let _ = m.opt("kms_key", "The key of the scratch region: an ARN, id or alias.", values::words_of);
-    let _ = m.opt("ca_certificate", "The certificate authority.", values::words_of);
-    let _ = m.opt("iam_authentication", "Whether IAM tokens are taken for passwords.", values::boolean);
+fn host_and_port(r: &mut Reader<'_>) -> Option<(String, u16)> {
+    r.parsed(json!({ "type": "string", "pattern": "^.+:[0-9]+$" }), "a host and a port", |text| {
+        let parts = text.rsplit_once(':').and_then(|(host, port)| {
+            let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+            Some((host.to_owned(), port.parse::<u16>().ok().filter(|port| *port > 0)?))
+        });
+        match parts {
+            Some((host, port)) if !host.is_empty() && !host.contains(['/', '@', ' ']) => Ok((host, port)),
+            _ => Err((
+                format!("{} is not a host and a port", words::quoted(text)),
+                "write it as 127.0.0.1:15432".to_owned(),
+            )),
+        }
+    })
+}
+
+fn instance_keys(m: &mut Fields<'_, '_>) -> InstanceWish {
+    InstanceWish {
+        class: m.opt("class", "Such as db.r6g.large.", values::words_of),
+        subnet_group: m.opt("subnet_group", "The DB subnet group.", values::words_of),
+        security_groups: m
+            .opt("security_groups", "The security groups.", values::several_words)
+            .unwrap_or_default(),
+        parameter_group: m.opt("parameter_group", "The source's own where left out.", values::words_of),
+        kms_key: m.opt("kms_key", "The key of the scratch region: an ARN, id or alias.", values::words_of),
+        ca_certificate: m.opt("ca_certificate", "The certificate authority.", values::words_of),
+        iam_authentication: m.opt(
+            "iam_authentication",
+            "Whether IAM tokens are taken for passwords.",
+            values::boolean,
+        ),
+        ..InstanceWish::default()
+    }
 }
 
 fn texts(r: &mut Reader<'_>) -> Option<Vec<(String, String)>> {

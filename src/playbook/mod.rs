@@ -14,6 +14,7 @@ mod expectations;
 mod fingerprints;
 mod graph;
 mod http;
+mod managed;
 mod model;
 mod parse;
 mod restores;
@@ -27,6 +28,7 @@ mod tests;
 pub(crate) mod values;
 
 pub use crate::document::{Faults, FileFault, Severity};
+pub use managed::*;
 pub use model::*;
 pub use parse::{Checked, schema};
 pub use servers::*;

@@ -27,16 +27,32 @@ const DUMP_OUTPUTS: &[&str] = &[
     "recovery_point.id",
 ];
 
+/// What the restore of a managed database gives. A password is never given.
+const RDS_OUTPUTS: &[&str] = &[
+    "endpoint",
+    "host",
+    "port",
+    "engine",
+    "engine_version",
+    "identifier",
+    "arn",
+    "account",
+    "region",
+    "user",
+    "database",
+    "tls",
+    "address",
+    "recovery_point.time",
+    "recovery_point.id",
+];
+
 /// What a source gives to refer to, where that is known.
 pub(super) fn outputs(source: Option<SourceKind>) -> Option<&'static [&'static str]> {
     match source? {
         SourceKind::Sqlite => Some(SQLITE_OUTPUTS),
         SourceKind::PostgresDump | SourceKind::MysqlDump => Some(DUMP_OUTPUTS),
-        SourceKind::Command
-        | SourceKind::Rds
-        | SourceKind::Aurora
-        | SourceKind::AwsBackup
-        | SourceKind::Velero => None,
+        SourceKind::Rds => Some(RDS_OUTPUTS),
+        SourceKind::Command | SourceKind::Aurora | SourceKind::AwsBackup | SourceKind::Velero => None,
     }
 }
 
@@ -84,6 +100,7 @@ fn source(restore: &Restore, name: &str) -> Said {
         Source::Sqlite(sqlite) => sqlite.live.is_some(),
         Source::Dump(dump) => dump.live.is_some(),
         Source::Command(commands) => commands.live.is_some(),
+        Source::Rds(rds) => rds.live.is_some(),
         Source::Unsupported { .. } => {
             let kind = restore.source.kind().key();
             let message = format!("`{name}` does not know its source: it is a `{kind}` restore");

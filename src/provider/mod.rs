@@ -3,8 +3,10 @@
 //! | source | what a claim is | where |
 //! | --- | --- | --- |
 //! | [`SqliteFile`] | a folder with the restored file | a scratch folder |
+//! | [`Rds`] | a copied snapshot, an instance | an AWS account and region |
 //! | [`Commands`] | what the user's own commands made, and a folder for them | a scratch folder |
 
+mod aws;
 mod backup_file;
 mod command;
 mod command_env;
@@ -19,6 +21,7 @@ mod sqlite_backup;
 mod sqlite_file;
 mod unpacked;
 
+pub use aws::{Cloud, Rds, RdsLogins};
 pub use command::Commands;
 pub use dump::Dumps;
 pub use scratch::Scratch;

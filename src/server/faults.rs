@@ -42,6 +42,14 @@ pub(super) async fn with_patience<T, F: Future<Output = Result<T, Fault>>>(
     }
 }
 
+/// The words of a login that failed for its password.
+pub(super) const CHECK_PASSWORD: &str = "check the password of";
+
+/// Whether a login failed for its password: one that was just set on a managed instance takes minutes to work.
+pub fn blames_password(fault: &Fault) -> bool {
+    fault.message.contains(CHECK_PASSWORD)
+}
+
 pub(super) fn no_answer(place: &str) -> Fault {
     Fault::new(
         FaultClass::Transient,

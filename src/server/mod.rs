@@ -10,10 +10,13 @@
 
 mod faults;
 mod login;
+mod managed;
 pub mod mysql;
 pub mod postgres;
 
+pub use faults::blames_password;
 pub use login::{Login, Secret, is_here, read as read_password};
+pub use managed::{Credentials, ManagedAsk, ManagedLogins, connect};
 
 use crate::drill::Fault;
 use async_trait::async_trait;

@@ -3,7 +3,12 @@
 //! A password of `caching_sha2_password` (MySQL's default) is asked for in full when the server does not remember it.
 //! The driver sends it over TLS only: on this machine, where `tls` may be off, the connection is then made once more with TLS.
 
-use super::{Ask, Login, Row, faults, is_here, login::is_socket};
+use super::{
+    Ask, Login, Row,
+    faults::{self, CHECK_PASSWORD},
+    is_here,
+    login::is_socket,
+};
 use crate::{
     drill::{Fault, FaultClass},
     playbook::Tls,
@@ -254,11 +259,11 @@ fn explain_login(error: &sqlx::Error, login: &Login) -> Fault {
     match number {
         1045 | 1698 => says(match login.tls {
             Tls::Disable => format!(
-                "check the password of {user}, and that {user} may come from this host; an account that requires TLS is refused in the same words: \
+                "{CHECK_PASSWORD} {user}, and that {user} may come from this host; an account that requires TLS is refused in the same words: \
                  then set `tls: verify-full`; a password that was just set on a cloud instance takes minutes to work"
             ),
             _ => format!(
-                "check the password of {user}, and that {user} may come from this host; \
+                "{CHECK_PASSWORD} {user}, and that {user} may come from this host; \
                  a password that was just set on a cloud instance takes minutes to work"
             ),
         }),

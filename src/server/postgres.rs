@@ -158,7 +158,8 @@ fn explain_login(error: &sqlx::Error, login: &Login) -> Fault {
             format!("PostgreSQL at {place} is up, but does not take connections yet: {message}"),
         ),
         "28P01" => surroundings(format!(
-            "check the password of {}; one that was just set on a cloud instance takes minutes to work",
+            "{} {}; one that was just set on a cloud instance takes minutes to work",
+            faults::CHECK_PASSWORD,
             login.user
         )),
         "28000" if message.contains("no encryption") || message.contains("SSL off") => {

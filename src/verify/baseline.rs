@@ -75,7 +75,9 @@ impl LiveSource {
             Source::Sqlite(source) => {
                 Ok(source.live.as_ref().map(|live| LiveSource::Sqlite(folder.join(live))))
             }
-            Source::Dump(_) | Source::Command(_) => Ok(logins::live(source, folder)?.map(LiveSource::Server)),
+            Source::Dump(_) | Source::Command(_) | Source::Rds(_) => {
+                Ok(logins::live(source, folder)?.map(LiveSource::Server))
+            }
             Source::Unsupported { .. } => Ok(None),
         }
     }

@@ -2,11 +2,14 @@
 
 use crate::{
     drill::{Fault, FaultClass, Outputs},
-    playbook::{DumpSource, Server, ServerEngine, Source, Tls},
+    playbook::{DumpSource, Password, Server, ServerEngine, Source, Tls},
     ports::CheckRequest,
-    server::{Login, is_here, read_password},
+    server::{Login, ManagedAsk, ManagedLogins, is_here, read_password},
 };
 use std::{fmt, path::Path, sync::Arc};
+
+/// Where passwords come from that no playbook and no file of this machine holds; none: there is no such place.
+pub(super) type Managed = Option<Arc<dyn ManagedLogins>>;
 
 /// Tells the scratch server of a dump, as playbook and operator describe it together.
 #[derive(Clone)]
@@ -42,11 +45,13 @@ pub(super) fn engine(outputs: &Outputs) -> Option<ServerEngine> {
 }
 
 /// The restored database: where it is, as the restore step says; who logs in, as the verify step says, else as the restore did.
-pub(super) fn restored(
+/// Beside it what was done to get the password.
+pub(super) async fn restored(
     ask: &CheckRequest<'_>,
     engine: ServerEngine,
     servers: &ScratchServers,
-) -> Result<Login, Fault> {
+    managed: &Managed,
+) -> Result<(Login, Option<String>), Fault> {
     let given = |key: &str| ask.subject.get(key).filter(|value| !value.is_empty());
     let permanent = |message: String| Fault::new(FaultClass::Permanent, message);
     let (host, port) = place(ask.subject, engine).ok_or_else(|| {
@@ -72,16 +77,32 @@ pub(super) fn restored(
         .or_else(|| given("user").cloned())
         .ok_or_else(|| permanent("name the `user` who logs in: the restore step gave none".into()))?;
     let own = subject.is_none_or(|subject| subject.user.is_none());
-    let password = subject
+    let from = subject
         .and_then(|subject| subject.password.as_ref())
-        .or_else(|| restoring.as_ref().filter(|_| own).and_then(|server| server.password.as_ref()))
-        .map(|from| read_password(from, ask.folder, &format!("{host}:{port}")))
-        .transpose()?;
+        .or_else(|| restoring.as_ref().filter(|_| own).and_then(|server| server.password.as_ref()));
     let database = subject.and_then(|subject| subject.name.clone()).or_else(|| given("database").cloned());
     let ca = subject
         .and_then(|subject| subject.ca.as_ref().map(|ca| ask.folder.join(ca)))
         .or_else(|| given("ca").map(|ca| Path::new(ca).to_owned()));
-    Ok(Login { engine, host, port, user, password, database: database.unwrap_or_default(), tls, ca })
+    let database = database.unwrap_or_default();
+    let mut login = Login { engine, host, port, user, password: None, database, tls, ca };
+    match (from, managed) {
+        (None, _) => Ok((login, None)),
+        (Some(from @ (Password::Reset | Password::SecretsManager(_) | Password::Iam)), Some(managed)) => {
+            let found = managed
+                .credentials(&ManagedAsk { run: ask.run, from, login: &login, given: ask.subject })
+                .await?;
+            login.password = Some(found.password);
+            if let Some(user) = found.user.filter(|_| own) {
+                login.user = user;
+            }
+            Ok((login, found.note))
+        }
+        (Some(from), _) => {
+            login.password = Some(read_password(from, ask.folder, &login.place())?);
+            Ok((login, None))
+        }
+    }
 }
 
 /// The source of a restore: the live database that its backups are of.
@@ -97,6 +118,11 @@ pub(super) fn live(source: &Source, folder: &Path) -> Result<Option<Login>, Faul
             .as_ref()
             .map(|(engine, live)| Login::of(&live.server, *engine, &live.database, folder))
             .transpose(),
+        Source::Rds(rds) => rds
+            .live
+            .as_ref()
+            .map(|(engine, live)| Login::of(&live.server, *engine, &live.database, folder))
+            .transpose(),
         Source::Sqlite(_) | Source::Unsupported { .. } => Ok(None),
     }
 }
@@ -106,6 +132,7 @@ pub(super) fn live_engine(source: &Source) -> Option<ServerEngine> {
     match source {
         Source::Dump(dump) => Some(dump.engine),
         Source::Command(commands) => commands.live.as_ref().map(|(engine, _)| *engine),
+        Source::Rds(rds) => rds.live.as_ref().map(|(engine, _)| *engine),
         Source::Sqlite(_) | Source::Unsupported { .. } => None,
     }
 }

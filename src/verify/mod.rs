@@ -116,6 +116,13 @@ impl Checks {
         self.sql = SqlVerifier::new(servers);
         self
     }
+
+    /// With a place where passwords of managed databases come from.
+    #[must_use]
+    pub fn with_managed(mut self, managed: Arc<dyn crate::server::ManagedLogins>) -> Self {
+        self.sql = self.sql.with_managed(managed);
+        self
+    }
 }
 
 impl fmt::Debug for Checks {

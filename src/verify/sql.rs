@@ -15,7 +15,7 @@ use super::{
     catalog::Findings,
     cells::Element,
     fingerprint::Key,
-    logins::{self, ScratchServers},
+    logins::{self, Managed, ScratchServers},
     mysql::MysqlSession,
     postgres::{PostgresSession, Reading},
     sqlite,
@@ -26,12 +26,12 @@ use crate::{
     drill::{CheckOutcome, CheckStatus, Fault, FaultClass, Outputs},
     playbook::{CheckKind, FingerprintExpect, ServerEngine, Template},
     ports::{CheckRequest, Tick, Verifier},
-    server::Login,
+    server::{Login, ManagedLogins},
     time::{Period, SystemClock, Timestamp},
 };
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc, time::Duration};
 
 /// How long a check may take that reads whole tables, where the playbook does not say.
 const SCAN_TIMEOUT: Period = Period::from_secs(6 * 3600);
@@ -274,15 +274,29 @@ pub(super) enum Target {
 }
 
 /// Makes the checks of SQL databases.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SqlVerifier {
     servers: ScratchServers,
+    managed: Managed,
+}
+
+impl fmt::Debug for SqlVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlVerifier").field("managed", &self.managed.is_some()).finish_non_exhaustive()
+    }
 }
 
 impl SqlVerifier {
     /// With the servers that dumps are restored on.
     pub fn new(servers: ScratchServers) -> Self {
-        Self { servers }
+        Self { servers, managed: None }
+    }
+
+    /// With a place where passwords of managed databases come from.
+    #[must_use]
+    pub fn with_managed(mut self, managed: Arc<dyn ManagedLogins>) -> Self {
+        self.managed = Some(managed);
+        self
     }
 }
 
@@ -309,8 +323,9 @@ impl Verifier for SqlVerifier {
             }
         };
         let limit = ask.check.timeout.unwrap_or(default);
-        let found =
-            tokio::time::timeout(limit.to_std(), Box::pin(look(ask, &self.servers))).await.map_err(|_| {
+        let found = tokio::time::timeout(limit.to_std(), Box::pin(look(ask, &self.servers, &self.managed)))
+            .await
+            .map_err(|_| {
                 Fault::new(FaultClass::Timeout, format!("stopped after {}, its timeout", limit.human()))
             })?;
         let mut outcome = match found {
@@ -350,7 +365,11 @@ fn judged(judgement: Judgement, rows: u64) -> CheckOutcome {
     }
 }
 
-async fn look(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<CheckOutcome, Trouble> {
+async fn look(
+    ask: &CheckRequest<'_>,
+    servers: &ScratchServers,
+    managed: &Managed,
+) -> Result<CheckOutcome, Trouble> {
     // What can be known before the database is read.
     let wants_baseline = match &ask.check.kind {
         CheckKind::Fingerprint(check) => check.expect == FingerprintExpect::Baseline,
@@ -360,7 +379,7 @@ async fn look(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<CheckO
     if wants_baseline {
         tables::baseline_for(ask)?;
     }
-    let mut session = open(ask, servers).await?;
+    let (mut session, note) = open(ask, servers, managed).await?;
     let found = match &ask.check.kind {
         CheckKind::Integrity => whole::integrity(session.as_mut(), ask).await,
         CheckKind::Schema(check) => whole::schema(session.as_mut(), ask, check).await,
@@ -397,6 +416,7 @@ async fn look(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<CheckO
     session.close().await;
     found.map(|mut outcome| {
         outcome.details.extend(remarks);
+        outcome.details.extend(note);
         outcome
     })
 }
@@ -437,11 +457,16 @@ async fn answered(
     }
 }
 
-async fn open(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<Box<dyn Session>, Trouble> {
+/// A session on the restored database, and what was done to get in.
+async fn open(
+    ask: &CheckRequest<'_>,
+    servers: &ScratchServers,
+    managed: &Managed,
+) -> Result<(Box<dyn Session>, Option<String>), Trouble> {
     let subject = ask.subject;
     if let Some(engine) = logins::engine(subject) {
-        let login = logins::restored(ask, engine, servers)?;
-        return open_server(&login, RESTORED_CONNECTIONS, true).await;
+        let (login, note) = logins::restored(ask, engine, servers, managed).await?;
+        return Ok((open_server(&login, RESTORED_CONNECTIONS, true).await?, note));
     }
     let permanent = |message: String| Trouble::Fault(Fault::new(FaultClass::Permanent, message));
     match subject.get("engine").map(String::as_str) {
@@ -449,7 +474,7 @@ async fn open(ask: &CheckRequest<'_>, servers: &ScratchServers) -> Result<Box<dy
             let path = subject
                 .get("path")
                 .ok_or_else(|| permanent("the restore step gave no `path` to a database".into()))?;
-            Ok(Box::new(sqlite::SqliteSession::of_restored(Path::new(path)).await?))
+            Ok((Box::new(sqlite::SqliteSession::of_restored(Path::new(path)).await?), None))
         }
         Some(other) => Err(permanent(format!(
             "this build checks databases of engine sqlite, postgres and mysql; the restore step gave engine `{other}`"

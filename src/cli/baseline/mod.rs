@@ -233,6 +233,7 @@ async fn listed(
         restore: wanted.restore,
         folder: playbook.folder(),
         scratch_folder: playbook.scratch().folder.as_deref(),
+        scratch_aws: playbook.scratch().aws.as_ref(),
         declared: now,
     };
     provider.recovery_points(&ask).await.map_err(of_fault)

@@ -1,7 +1,7 @@
 //! Restores: from which source, which recovery point, and what may be made of it.
 
 use super::{Check, CheckKind};
-use crate::playbook::LiveDatabase;
+use crate::playbook::{LiveDatabase, RdsSource};
 use crate::{
     playbook::{
         servers::{DumpSource, ServerEngine},
@@ -105,6 +105,8 @@ pub enum Source {
     Command(CommandSource),
     /// A dump of a database server.
     Dump(DumpSource),
+    /// A backup of an RDS instance.
+    Rds(RdsSource),
     /// A source whose keys were checked, but which this build has no provider for. A run is refused.
     Unsupported {
         /// Which.
@@ -124,6 +126,7 @@ impl Source {
                 ServerEngine::Postgres => SourceKind::PostgresDump,
                 ServerEngine::Mysql => SourceKind::MysqlDump,
             },
+            Source::Rds(_) => SourceKind::Rds,
             Source::Unsupported { kind, .. } => *kind,
         }
     }

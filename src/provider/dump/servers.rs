@@ -8,7 +8,7 @@ use crate::{
     drill::{Claim, Fault, FaultClass, Outputs, Scope},
     playbook::{DumpSource, Password, Server, ServerAddress, ServerEngine, Tls},
     provider::scratch::refused,
-    server::{Ask, Login, mysql, postgres},
+    server::{Ask, Login, connect},
     time::Period,
 };
 use std::path::{Path, PathBuf};
@@ -119,14 +119,6 @@ impl Target {
     /// Logs in to a database on it.
     pub(super) async fn connect_to(&self, database: &str) -> Result<Box<dyn Ask>, Fault> {
         connect(&self.login.on(database), PATIENCE).await
-    }
-}
-
-/// Logs in.
-pub(super) async fn connect(login: &Login, patience: Period) -> Result<Box<dyn Ask>, Fault> {
-    match login.engine {
-        ServerEngine::Postgres => Ok(Box::new(postgres::connect(login, patience).await?)),
-        ServerEngine::Mysql => Ok(Box::new(mysql::connect(login, patience).await?)),
     }
 }
 

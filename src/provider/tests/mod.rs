@@ -115,6 +115,7 @@ impl<'a> Drill<'a> {
             restore: &self.restore,
             folder: &self.machine.base,
             scratch_folder: self.wish.as_deref(),
+            scratch_aws: None,
             declared: DECLARED,
         }
     }

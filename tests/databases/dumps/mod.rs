@@ -131,6 +131,7 @@ impl<'a> Drill<'a> {
             restore: &self.restore,
             folder: self.folder.path(),
             scratch_folder: None,
+            scratch_aws: None,
             declared: self.now,
         }
     }
