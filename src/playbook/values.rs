@@ -256,7 +256,7 @@ pub(super) fn only_true(r: &mut Reader<'_>) -> Option<()> {
 }
 
 /// An ARN.
-pub(super) fn arn(r: &mut Reader<'_>) -> Option<String> {
+pub(crate) fn arn(r: &mut Reader<'_>) -> Option<String> {
     r.parsed(json!({ "type": "string", "pattern": "^arn:" }), "an ARN", |text| {
         if text.starts_with("arn:") && text.split(':').count() >= 6 {
             return Ok(text.to_owned());

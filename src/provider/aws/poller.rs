@@ -84,6 +84,14 @@ impl<T> Poller<T> {
         Ok(items)
     }
 
+    /// For how long this process has been looking at a claim.
+    pub(super) fn watched_for(&self, claim: &Claim) -> Duration {
+        let now = SystemClock::read().monotonic;
+        let Ok(watched) = self.watched.lock() else { return Duration::ZERO };
+        let watch = watched.get(&(claim.run, claim.id.clone()));
+        watch.map_or(Duration::ZERO, |watch| now.saturating_sub(watch.since))
+    }
+
     /// How old a listing may be for these claims: half of the time between two looks at the youngest.
     fn bears(&self, claims: &[&Claim], now: Duration) -> Duration {
         let Ok(mut watched) = self.watched.lock() else { return Duration::ZERO };

@@ -24,8 +24,8 @@ pub(super) const COPY: &str = "snapshot_copy";
 /// The link of the restored instance.
 pub(super) const INSTANCE: &str = "instance";
 
-/// New things show late in listings, and a request may still be under way when its sender is gone.
-pub(super) const SETTLE: Period = Period::from_secs(60);
+/// New things show late, and a request may still be under way when its sender is gone.
+pub(super) const SETTLE: Period = Period::from_secs(20);
 
 /// The claims that restore `point`.
 pub(super) fn links(

@@ -30,7 +30,13 @@ use crate::{
     server::is_here,
 };
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
+use futures_util::future::try_join_all;
 use std::{collections::BTreeSet, sync::Mutex};
+
+/// How many claims that are not listed are asked for by their names at the same time.
+const AT_ONCE: usize = 8;
+
+type Seen = Result<(ClaimId, Observation), Problem>;
 
 /// Listings that all claims share, and what was seen of their storage.
 #[derive(Default)]
@@ -56,8 +62,12 @@ impl Watcher {
         if !copies.is_empty() {
             match self.copies.look(at, &copies, || describe::manual_snapshots(at)).await {
                 Ok(listed) => {
-                    for claim in copies {
-                        seen.push((claim.id.clone(), self.copy(at, &listed, claim).await?));
+                    for some in copies.chunks(AT_ONCE) {
+                        let mut looks = Vec::with_capacity(some.len());
+                        for claim in some {
+                            looks.push(self.copy(at, &listed, claim));
+                        }
+                        seen.extend(try_join_all(looks).await?);
                     }
                 }
                 Err(problem) => seen.extend(unknown(&copies, seen_nothing(problem)?)),
@@ -67,8 +77,12 @@ impl Watcher {
         if !instances.is_empty() {
             match self.instances.look(at, &instances, || describe::instances(at)).await {
                 Ok(listed) => {
-                    for claim in instances {
-                        seen.push((claim.id.clone(), self.instance(at, &listed, claim).await?));
+                    for some in instances.chunks(AT_ONCE) {
+                        let mut looks = Vec::with_capacity(some.len());
+                        for claim in some {
+                            looks.push(self.instance(at, &listed, claim));
+                        }
+                        seen.extend(try_join_all(looks).await?);
                     }
                 }
                 Err(problem) => seen.extend(unknown(&instances, seen_nothing(problem)?)),
@@ -82,38 +96,32 @@ impl Watcher {
         Ok(seen)
     }
 
-    async fn copy(
-        &self,
-        at: &Connection,
-        listed: &[DbSnapshot],
-        claim: &Claim,
-    ) -> Result<Observation, Problem> {
+    async fn copy(&self, at: &Connection, listed: &[DbSnapshot], claim: &Claim) -> Seen {
         let name = &claim.link.name;
-        if let Some(found) = listed.iter().find(|it| it.db_snapshot_identifier() == Some(name)) {
-            return Ok(of_copy(found, claim));
-        }
-        match describe::snapshot(at, name).await {
-            Ok(Some(found)) => Ok(of_copy(&found, claim)),
-            Ok(None) => Ok(absent(at, "DescribeDBSnapshots", "DBSnapshotNotFound", claim)),
-            Err(problem) => seen_nothing(problem).map(Observation::Unknown),
-        }
+        let seen = match listed.iter().find(|it| it.db_snapshot_identifier() == Some(name)) {
+            Some(found) => of_copy(found, claim),
+            None if self.copies.watched_for(claim) < claim.link.settle.to_std() => too_early(),
+            None => match describe::snapshot(at, name).await {
+                Ok(Some(found)) => of_copy(&found, claim),
+                Ok(None) => absent(at, "DescribeDBSnapshots", "DBSnapshotNotFound", claim),
+                Err(problem) => Observation::Unknown(seen_nothing(problem)?),
+            },
+        };
+        Ok((claim.id.clone(), seen))
     }
 
-    async fn instance(
-        &self,
-        at: &Connection,
-        listed: &[DbInstance],
-        claim: &Claim,
-    ) -> Result<Observation, Problem> {
+    async fn instance(&self, at: &Connection, listed: &[DbInstance], claim: &Claim) -> Seen {
         let name = &claim.link.name;
-        if let Some(found) = listed.iter().find(|it| it.db_instance_identifier() == Some(name)) {
-            return Ok(self.of_instance(found, claim));
-        }
-        match describe::instance(at, name).await {
-            Ok(Some(found)) => Ok(self.of_instance(&found, claim)),
-            Ok(None) => Ok(absent(at, "DescribeDBInstances", "DBInstanceNotFound", claim)),
-            Err(problem) => seen_nothing(problem).map(Observation::Unknown),
-        }
+        let seen = match listed.iter().find(|it| it.db_instance_identifier() == Some(name)) {
+            Some(found) => self.of_instance(found, claim),
+            None if self.instances.watched_for(claim) < claim.link.settle.to_std() => too_early(),
+            None => match describe::instance(at, name).await {
+                Ok(Some(found)) => self.of_instance(&found, claim),
+                Ok(None) => absent(at, "DescribeDBInstances", "DBInstanceNotFound", claim),
+                Err(problem) => Observation::Unknown(seen_nothing(problem)?),
+            },
+        };
+        Ok((claim.id.clone(), seen))
     }
 
     fn of_instance(&self, live: &DbInstance, claim: &Claim) -> Observation {
@@ -172,6 +180,11 @@ fn seen_nothing(problem: Problem) -> Result<Fault, Problem> {
 
 fn unknown(claims: &[&Claim], fault: Fault) -> Vec<(ClaimId, Observation)> {
     claims.iter().map(|claim| (claim.id.clone(), Observation::Unknown(fault.clone()))).collect()
+}
+
+/// Before the settle time has passed absence proves nothing, so it is not worth a call for each claim.
+fn too_early() -> Observation {
+    pending(None, "it is not listed, or not yet".to_owned())
 }
 
 fn broken(reason: String) -> Observation {
