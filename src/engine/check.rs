@@ -144,7 +144,7 @@ fn kind_of(kind: &CheckKind) -> &'static str {
         CheckKind::Integrity => "integrity",
         CheckKind::Schema(_) => "schema",
         CheckKind::Sequences => "sequences",
-        CheckKind::References => "references",
+        CheckKind::References { .. } => "references",
         CheckKind::Fingerprint(_) => "fingerprint",
         CheckKind::Query { .. } => "query",
         CheckKind::Freshness { .. } => "freshness",

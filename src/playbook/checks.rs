@@ -90,7 +90,8 @@ enum Look {
     Integrity,
     Schema(Vec<String>),
     Sequences,
-    References,
+    /// Whether rows are named by the digest of their key.
+    References(bool),
     Fingerprint(Print),
     Query(Template),
     Freshness(Template),
@@ -121,7 +122,7 @@ const LOOKS: [Choice<Look>; 7] = [
         values::only_true(r).map(|()| Look::Sequences)
     }),
     ("references", "Every foreign key finds its row; not for SQLite.", |r| {
-        values::only_true(r).map(|()| Look::References)
+        references(r).map(Look::References)
     }),
 ];
 
@@ -176,11 +177,27 @@ fn check(r: &mut Reader<'_>) -> Option<Check> {
             (Look::Freshness(sql), _) => CheckKind::Freshness { sql, max_age },
             (Look::Integrity, _) => CheckKind::Integrity,
             (Look::Sequences, _) => CheckKind::Sequences,
-            (Look::References, _) => CheckKind::References,
+            (Look::References(redact_keys), _) => CheckKind::References { redact_keys },
             _ => return None,
         };
         Some(Check { name: name?, required: required.unwrap_or(true), timeout, kind })
     })
+}
+
+/// `true`, or how keys are named: whether by their digest.
+fn references(r: &mut Reader<'_>) -> Option<bool> {
+    r.forms(
+        "`true` or { redact: keys }",
+        Some(|r| values::only_true(r).map(|()| false)),
+        None,
+        Some(|r| {
+            r.fields("the references", |m| {
+                m.need("redact", "Rows that refer to nothing are counted, and not named.", |r| {
+                    r.word(&[("keys", true)])
+                })
+            })
+        }),
+    )
 }
 
 /// Which keys a check of that kind must and can't have.

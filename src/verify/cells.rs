@@ -21,7 +21,8 @@
 //! about 1 in 9,000, and 100 rows with 1 in 7; those buckets are reported with their counts.
 //!
 //! No key is named on a guess: one term must fulfil two more equations (62 bits); of two terms, each is looked up in the
-//! restored table, or agrees with the sum of keys, or with the fourth power sum.
+//! restored table, or agrees with the sum of keys, or with the fourth power sum. Whether a row that is there is a new one or a
+//! changed one follows from its `w`: of a new one nothing else can be left over.
 
 use super::{
     base64,
@@ -64,6 +65,24 @@ pub(super) struct Element {
     pub(super) r: u32,
 }
 
+/// What one row leaves over: `by·r^j`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Term {
+    pub(super) element: Element,
+    /// The `w` of the row in the baseline, as often as it is there, less that of the restored one, modulo p.
+    pub(super) by: u32,
+}
+
+impl Term {
+    /// How many more of a row of this weight there are in the baseline, if nothing but their number differs.
+    pub(super) fn more_of(&self, weight: u32) -> Option<i64> {
+        let weight = u64::from(weight) % P;
+        let times = times(u64::from(self.by), inverse(weight)) as i64;
+        let signed = if times > P as i64 / 2 { times - P as i64 } else { times };
+        (weight != 0).then_some(signed)
+    }
+}
+
 /// What is left of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rest {
@@ -73,7 +92,7 @@ pub(super) struct Rest {
     /// By how much its sums of keys are more.
     pub(super) keys: Vec<i128>,
     /// The rows that it comes from: one, or two, or none where they can't be told apart.
-    pub(super) elements: Vec<Element>,
+    pub(super) terms: Vec<Term>,
     /// Whether two rows are certain by the sums alone.
     pub(super) certain: bool,
 }
@@ -119,14 +138,14 @@ impl Cell {
     }
 
     /// The terms that it consists of, and whether they are certain.
-    fn solve(&self, bucket: u32) -> (Vec<Element>, bool) {
+    fn solve(&self, bucket: u32) -> (Vec<Term>, bool) {
         let a = [modulo(self.s1), self.powers[0], self.powers[1], self.powers[2]].map(u64::from);
         let fourth = self.keys.is_empty().then_some(u64::from(self.powers[3]));
-        let element = |r: u64| Element { bucket, r: r as u32 };
+        let term = |r: u64, by: u64| Term { element: Element { bucket, r: r as u32 }, by: by as u32 };
         if a[0] != 0 {
             let r = times(a[1], inverse(a[0]));
             if times(a[1], r) == a[2] && times(a[2], r) == a[3] {
-                return (vec![element(r)], true);
+                return (vec![term(r, a[0])], true);
             }
         }
         let Some((r1, r2)) = two_terms(a) else { return (Vec::new(), false) };
@@ -137,7 +156,9 @@ impl Cell {
         if fourth.is_some() && !certain {
             return (Vec::new(), false);
         }
-        (vec![element(r1), element(r2)], certain)
+        // From a_0 = d1 + d2 and a_1 = d1·r1 + d2·r2.
+        let first = times(sub(a[1], times(a[0], r2)), inverse(sub(r1, r2)));
+        (vec![term(r1, first), term(r2, sub(a[0], first))], certain)
     }
 }
 
@@ -226,8 +247,8 @@ impl Cells {
             if rest.is_zero() {
                 return None;
             }
-            let (elements, certain) = rest.solve(bucket);
-            Some(Rest { bucket, count: rest.count, keys: rest.keys, elements, certain })
+            let (terms, certain) = rest.solve(bucket);
+            Some(Rest { bucket, count: rest.count, keys: rest.keys, terms, certain })
         });
         Some(rests.collect())
     }

@@ -78,7 +78,7 @@ fn three_rows_in_one_bucket_are_not_guessed_where_keys_are_hashed() {
         let was = table(rows.iter().map(|key| (*key, 1)), false);
         let is = table(rows.iter().map(|key| (*key, 2)), false);
         let rests = was.difference(&is).expect("comparable");
-        guessed += rests.iter().filter(|rest| !rest.elements.is_empty()).count();
+        guessed += rests.iter().filter(|rest| !rest.terms.is_empty()).count();
     }
     assert_eq!(guessed, 0);
 }
@@ -107,7 +107,7 @@ proptest! {
             let here: Vec<u32> = keys.iter().filter(|key| cell(**key, 0, summed).0 == rest.bucket).map(|key| r_of(*key, summed)).collect();
             prop_assert!(!here.is_empty());
             if here.len() <= 2 {
-                let mut found: Vec<u32> = rest.elements.iter().map(|element| element.r).collect();
+                let mut found: Vec<u32> = rest.terms.iter().map(|term| term.element.r).collect();
                 let mut wanted = here.clone();
                 found.sort_unstable();
                 wanted.sort_unstable();

@@ -6,7 +6,7 @@
 
 use super::{
     TableFingerprint,
-    cells::{Cells, Element, P, Rest},
+    cells::{Cells, Element, P, Rest, Term},
     sql::{Found, How, Session, Target, Trouble},
     words::{counted, grouped},
 };
@@ -24,8 +24,6 @@ pub(super) struct Located {
     pub(super) changed: Vec<(String, u64)>,
     pub(super) lost: Vec<(String, u64)>,
     pub(super) extra: Vec<(String, u64)>,
-    /// Changed, or extra: sums do not tell which.
-    pub(super) either: Vec<(String, u64)>,
     /// Buckets with rows that can't be told apart, of how many, and about how many rows those are.
     pub(super) unclear: Option<Unclear>,
     /// What else is to be said: the columns that differ.
@@ -61,15 +59,16 @@ pub(super) async fn locate(
     }
     // Of a bucket all are looked up, or none: one that was not would be taken for lost.
     let mut looked_up = 0;
+    let most = if session.finds(target) { LOOKED_UP } else { 0 };
     let covered = rests
         .iter()
         .take_while(|rest| {
-            looked_up += rest.elements.len();
-            looked_up <= LOOKED_UP
+            looked_up += rest.terms.len();
+            looked_up <= most
         })
         .count();
-    let elements: Vec<Element> =
-        rests.iter().take(covered).flat_map(|rest| rest.elements.iter().cloned()).collect();
+    let terms = rests.iter().take(covered).flat_map(|rest| &rest.terms);
+    let elements: Vec<Element> = terms.map(|term| term.element.clone()).collect();
     // In the field, 31 ones are 0: a key of either may be meant.
     let ones: Vec<Element> = elements
         .iter()
@@ -79,7 +78,7 @@ pub(super) async fn locate(
     let wanted: Vec<Element> = elements.into_iter().chain(ones).collect();
     let found = session.locate(target, how, &wanted, false).await?;
     let buckets = was_cells.len() as u64;
-    // Keys of several columns that follow from sums are asked after: which bucket are they of?
+    // Keys that follow from sums are asked after: which bucket are they of?
     let mut asked: Vec<(Vec<i128>, Element)> = Vec::new();
     classify(&rests, covered, &found, &was.key, buckets, &mut |sums, element| {
         asked.push((sums.to_vec(), element.clone()));
@@ -105,8 +104,11 @@ fn same(a: &Element, b: &Element) -> bool {
     a.bucket == b.bucket && u64::from(a.r) % P == u64::from(b.r) % P
 }
 
-/// Tells whether a key of several integers lies where it must.
+/// Tells whether a key of integers lies where it must.
 type Fits<'a> = &'a mut dyn FnMut(&[i128], &Element) -> bool;
+
+/// What a row that differs left over, and the rows of that key that are there.
+type Looked<'a> = (&'a Term, &'a [&'a Found]);
 
 /// Puts each bucket's rest in words; of the buckets from number `covered` on, nothing was looked up.
 fn classify(
@@ -124,18 +126,18 @@ fn classify(
     let mut located = Located::default();
     let mut unclear = 0u64;
     for (number, rest) in rests.iter().enumerate() {
-        let looked: Vec<(&Element, &[&Found])> = rest
-            .elements
+        let looked: Vec<Looked<'_>> = rest
+            .terms
             .iter()
-            .map(|element| {
-                let rows = here.get(&(element.bucket, element.r)).map_or(&[][..], Vec::as_slice);
-                (element, rows)
+            .map(|term| {
+                let rows = here.get(&(term.element.bucket, term.element.r)).map_or(&[][..], Vec::as_slice);
+                (term, rows)
             })
             .collect();
         let told = match looked.as_slice() {
             // What is lost needs no looking up, if it is one row.
             [one] if number < covered || rest.count > 0 => single(rest, *one, key, fits, &mut located),
-            [first, second] if number < covered => pair(rest, *first, *second, key, fits, &mut located),
+            [first, second] if number < covered => pair(rest, [*first, *second], key, fits, &mut located),
             _ => None,
         };
         if told.is_none() {
@@ -153,11 +155,16 @@ fn classify(
     located
 }
 
+/// A row by the digest of its key.
+pub(super) fn by_digest(element: &Element, key: &[String]) -> String {
+    let names = if key.is_empty() { "row".to_owned() } else { key.join(",") };
+    format!("{names}#{:04x}{:08x}", element.bucket, element.r)
+}
+
 /// The key of a row that is gone, from the sums of keys; none where they don't fit what else is known of it.
 fn key_of_lost(sums: &[i128], element: &Element, key: &[String], fits: Fits<'_>) -> Option<String> {
     if sums.is_empty() {
-        let names = if key.is_empty() { "row".to_owned() } else { key.join(",") };
-        return Some(format!("{names}#{:04x}{:08x}", element.bucket, element.r));
+        return Some(by_digest(element, key));
     }
     let belongs = match sums {
         [only] => (*only & i128::from(P)) as u64 % P == u64::from(element.r) % P,
@@ -169,14 +176,20 @@ fn key_of_lost(sums: &[i128], element: &Element, key: &[String], fits: Fits<'_>)
     Some(key.iter().zip(sums).map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
 }
 
+/// One row of the bucket differs.
 fn single(
     rest: &Rest,
-    (element, rows): (&Element, &[&Found]),
+    (term, rows): Looked<'_>,
     key: &[String],
     fits: Fits<'_>,
-    located: &mut Located,
+    to: &mut Located,
 ) -> Option<()> {
     let times = rest.count.unsigned_abs();
+    if let (true, Some(row)) = (key.is_empty(), rows.first())
+        && term.more_of(row.weight)? != rest.count
+    {
+        return None;
+    }
     match rest.count {
         1.. => {
             let each: Option<Vec<i128>> = rest
@@ -184,9 +197,10 @@ fn single(
                 .iter()
                 .map(|sum| (sum % i128::from(rest.count) == 0).then(|| sum / i128::from(rest.count)))
                 .collect();
-            located.lost.push((key_of_lost(&each?, element, key, fits)?, times));
+            to.lost.push((key_of_lost(&each?, &term.element, key, fits)?, times));
         }
-        0 if rest.keys.iter().all(|sum| *sum == 0) => located.changed.push((one(rows)?, 1)),
+        // Of a row without a key another copy is lost or extra: it does not change.
+        0 if !key.is_empty() && rest.keys.iter().all(|sum| *sum == 0) => to.changed.push((one(rows)?, 1)),
         0 => return None,
         _ => {
             let words = one(rows)?;
@@ -194,7 +208,7 @@ fn single(
             if !rest.keys.iter().zip(own).all(|(sum, own)| *sum == own * i128::from(rest.count)) {
                 return None;
             }
-            located.extra.push((words, times));
+            to.extra.push((words, times));
         }
     }
     Some(())
@@ -207,80 +221,68 @@ fn one(rows: &[&Found]) -> Option<String> {
         .then(|| first.words.clone())
 }
 
-fn pair(
-    rest: &Rest,
-    first: (&Element, &[&Found]),
-    second: (&Element, &[&Found]),
-    key: &[String],
-    fits: Fits<'_>,
-    located: &mut Located,
-) -> Option<()> {
-    let sums_less =
-        |row: &Found| -> Vec<i128> { rest.keys.iter().zip(&row.keys).map(|(sum, own)| sum + own).collect() };
-    match (one(first.1), one(second.1)) {
-        (Some(a), Some(b)) => match rest.count {
-            0 if rest.keys.iter().all(|sum| *sum == 0) => located.changed.extend([(a, 1), (b, 1)]),
-            -2 => located.extra.extend([(a, 1), (b, 1)]),
-            -1 => {
-                let is_extra = |rows: &[&Found]| {
-                    !rest.keys.is_empty()
-                        && rest.keys.iter().zip(&rows[0].keys).all(|(sum, own)| *sum == -own)
-                };
-                match (is_extra(first.1), is_extra(second.1)) {
-                    (true, false) => {
-                        located.extra.push((a, 1));
-                        located.changed.push((b, 1));
+/// Two rows of the bucket differ.
+fn pair(rest: &Rest, both: [Looked<'_>; 2], key: &[String], fits: Fits<'_>, to: &mut Located) -> Option<()> {
+    // What is there is told by its weight; what is not was lost, and the sums that are left are its own.
+    let (mut count, mut keys) = (rest.count, rest.keys.clone());
+    let (mut named, mut gone) = (Located::default(), Vec::new());
+    for (term, rows) in both {
+        let Some(row) = rows.first() else {
+            gone.push(&term.element);
+            continue;
+        };
+        let words = one(rows)?;
+        let more = term.more_of(row.weight)?;
+        if !key.is_empty() && more != -1 {
+            named.changed.push((words, 1));
+            continue;
+        }
+        count = count.checked_sub(more)?;
+        for (sum, own) in keys.iter_mut().zip(&row.keys) {
+            *sum -= i128::from(more) * own;
+        }
+        let list = if more > 0 { &mut named.lost } else { &mut named.extra };
+        list.push((words, more.unsigned_abs()));
+    }
+    match gone.as_slice() {
+        [] if count == 0 && keys.iter().all(|sum| *sum == 0) => {}
+        // Without a key a row may have been there several times.
+        [one] if count == 1 || (count > 1 && key.is_empty()) => {
+            named.lost.push((key_of_lost(&keys, one, key, fits)?, count.unsigned_abs()));
+        }
+        [a, b] if count == 2 => match keys.as_slice() {
+            [] if rest.certain => {
+                named.lost.push((key_of_lost(&[], a, key, fits)?, 1));
+                named.lost.push((key_of_lost(&[], b, key, fits)?, 1));
+            }
+            [sum] => {
+                // Of each key the low 31 bits are known, and of both the sum: enough where what is above is the same for both.
+                let above = sum - i128::from(a.r) - i128::from(b.r);
+                if above % (2 << 31) != 0 {
+                    return None;
+                }
+                for element in [a, b] {
+                    let value = [i128::from(element.r) + above / 2];
+                    if !fits(&value, element) {
+                        return None;
                     }
-                    (false, true) => {
-                        located.changed.push((a, 1));
-                        located.extra.push((b, 1));
-                    }
-                    _ if rest.keys.is_empty() => located.either.extend([(a, 1), (b, 1)]),
-                    _ => return None,
+                    named.lost.push((key_of_lost(&value, element, key, fits)?, 1));
                 }
             }
             _ => return None,
         },
-        (Some(there), None) | (None, Some(there)) => {
-            let (gone, row) = match first.1.first() {
-                Some(row) => (second.0, *row),
-                None => (first.0, *second.1.first()?),
-            };
-            let lost = match rest.count {
-                1 => key_of_lost(&rest.keys, gone, key, fits)?,
-                0 => key_of_lost(&sums_less(row), gone, key, fits)?,
-                _ => return None,
-            };
-            located.lost.push((lost, 1));
-            let list = if rest.count == 1 { &mut located.changed } else { &mut located.extra };
-            list.push((there, 1));
-        }
-        (None, None) => {
-            if rest.count != 2 {
-                return None;
-            }
-            let (a, b) = (first.0, second.0);
-            match rest.keys.as_slice() {
-                [] if rest.certain => {
-                    let (a, b) = (key_of_lost(&[], a, key, fits)?, key_of_lost(&[], b, key, fits)?);
-                    located.lost.extend([(a, 1), (b, 1)]);
-                }
-                [sum] if i128::from(a.r) + i128::from(b.r) == *sum => {
-                    let mut named =
-                        |element: &Element| key_of_lost(&[i128::from(element.r)], element, key, fits);
-                    located.lost.extend([(named(a)?, 1), (named(b)?, 1)]);
-                }
-                _ => return None,
-            }
-        }
+        _ => return None,
     }
+    to.changed.append(&mut named.changed);
+    to.lost.append(&mut named.lost);
+    to.extra.append(&mut named.extra);
     Some(())
 }
 
 impl Located {
     /// Keys are named by their digest.
     pub(super) fn redacted(mut self, key: &[String]) -> Self {
-        for list in [&mut self.changed, &mut self.lost, &mut self.extra, &mut self.either] {
+        for list in [&mut self.changed, &mut self.lost, &mut self.extra] {
             for (words, _) in list.iter_mut() {
                 *words = redacted(words, key);
             }
@@ -306,12 +308,7 @@ impl Located {
             (was, is) if was == is => format!("{} in both", counted(was, "row")),
             (was, is) => format!("{} in the {other}, {} here", counted(was, "row"), grouped(is)),
         };
-        let lists = [
-            ("changed", &self.changed),
-            ("lost", &self.lost),
-            ("extra", &self.extra),
-            ("changed or extra", &self.either),
-        ];
+        let lists = [("changed", &self.changed), ("lost", &self.lost), ("extra", &self.extra)];
         let total: u64 = lists.iter().flat_map(|(_, keys)| *keys).map(|(_, times)| times).sum();
         let parts: Vec<String> = lists
             .iter()

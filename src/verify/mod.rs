@@ -141,7 +141,7 @@ impl Verifier for Checks {
                 CheckKind::Integrity
                 | CheckKind::Schema(_)
                 | CheckKind::Sequences
-                | CheckKind::References
+                | CheckKind::References { .. }
                 | CheckKind::Fingerprint(_)
                 | CheckKind::Query { .. }
                 | CheckKind::Freshness { .. },

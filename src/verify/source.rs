@@ -6,7 +6,7 @@ use super::{
     baseline::LIVE_CONNECTIONS,
     cells::{Cells, Element},
     difference::{Comparison, compare},
-    location::{Located, redacted},
+    location::{Located, by_digest, redacted},
     logins,
     sql::{Mark, Session, Target, Trouble, open_server, outcome},
     tables::{Binder, Measured, how, measure},
@@ -131,8 +131,9 @@ async fn differences(
                     }
                     Some(located) => located.words_against("source", was, print),
                     None => vec![format!(
-                        "{}: very many rows differ ({} in the source, {} here)",
+                        "{}: {} differ ({} in the source, {} here)",
                         was.table,
+                        if session.finds(target) { "very many rows" } else { "rows" },
                         counted(was.rows, "row"),
                         grouped(print.rows)
                     )],
@@ -183,7 +184,7 @@ impl Sides<'_> {
             return Ok(None);
         };
         let Some(rests) = was_cells.difference(&is_cells) else { return Ok(None) };
-        if rests.is_empty() || rests.len() > was_cells.len() / FEW {
+        if !self.session.finds(self.target) || rests.is_empty() || rests.len() > was_cells.len() / FEW {
             return Ok(None);
         }
         let buckets: Vec<u32> = rests.iter().map(|rest| rest.bucket).collect();
@@ -191,7 +192,11 @@ impl Sides<'_> {
             self.live.marks(self.live_target, how, &buckets),
             self.session.marks(self.target, how, &buckets)
         );
-        let (there, here) = (counts(there?), counts(here?));
+        let (there, here) = (there?, here?);
+        if is.key.is_empty() {
+            return Ok(Some(without_key(there, here)));
+        }
+        let (there, here) = (counts(there), counts(here));
         let mut located = Located::default();
         let mut changed: Vec<Element> = Vec::new();
         let words: BTreeSet<&String> = there.keys().chain(here.keys()).map(|(words, _)| words).collect();
@@ -225,7 +230,7 @@ impl Sides<'_> {
                 located.extra.push((words.clone(), new - both));
             }
         }
-        if !check.redact_keys && !is.key.is_empty() {
+        if !check.redact_keys {
             changed.truncate(COLUMNS_OF);
             let (there, here) = tokio::join!(
                 self.live.locate(self.live_target, how, &changed, true),
@@ -255,6 +260,32 @@ impl Sides<'_> {
     }
 }
 
+/// Rows without a key are the same where their hashes are, wherever they lie; none changes, each is lost or extra.
+fn without_key(there: Vec<Mark>, here: Vec<Mark>) -> Located {
+    let mut rows: BTreeMap<String, (Mark, i64)> = BTreeMap::new();
+    let both = there.into_iter().map(|mark| (mark, 1)).chain(here.into_iter().map(|mark| (mark, -1)));
+    for (mark, times) in both {
+        let row = rows.entry(mark.hash.clone()).or_insert_with(|| (mark.clone(), 0));
+        row.1 += times;
+        if times < 0 {
+            // Where it lies here is of use to who looks for it.
+            row.0 = mark;
+        }
+    }
+    let mut located = Located::default();
+    for (mark, more) in rows.into_values() {
+        match more {
+            0 => {}
+            1.. => {
+                let element = Element { bucket: mark.bucket, r: mark.r };
+                located.lost.push((by_digest(&element, &[]), more.unsigned_abs()));
+            }
+            _ => located.extra.push((mark.words, more.unsigned_abs())),
+        }
+    }
+    located
+}
+
 /// Rows by key and hash, with how often they occur.
 fn counts(marks: Vec<Mark>) -> BTreeMap<(String, String), (Mark, u64)> {
     let mut counted: BTreeMap<(String, String), (Mark, u64)> = BTreeMap::new();
@@ -263,4 +294,21 @@ fn counts(marks: Vec<Mark>) -> BTreeMap<(String, String), (Mark, u64)> {
         counted.entry(key).and_modify(|(_, times)| *times += 1).or_insert((mark, 1));
     }
     counted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_without_a_key_are_told_by_their_hashes() {
+        let mark = |words: &str, hash: &str| Mark { words: words.into(), bucket: 3, r: 7, hash: hash.into() };
+        let there = vec![mark("at 1", "a"), mark("at 2", "a"), mark("at 3", "b"), mark("at 4", "c")];
+        let here = vec![mark("at 9", "c"), mark("at 8", "a"), mark("at 3", "d"), mark("at 5", "d")];
+        let located = without_key(there, here);
+        assert_eq!(located.changed, []);
+        let lost = "row#000300000007".to_owned();
+        assert_eq!(located.lost, [(lost.clone(), 1), (lost, 1)]);
+        assert_eq!(located.extra, [("at 5".to_owned(), 2)]);
+    }
 }

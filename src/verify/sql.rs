@@ -94,6 +94,12 @@ pub(super) trait Session: Send {
         Err(unsupported("bucket sums"))
     }
 
+    /// Whether [`Session::locate`] can find the rows of a target.
+    fn finds(&self, target: &Target) -> bool {
+        let _ = target;
+        true
+    }
+
     /// Where keys of integers lie, one answer for each.
     async fn places(
         &mut self,
@@ -135,8 +141,8 @@ pub(super) trait Session: Send {
     }
 
     /// Whether foreign keys find their rows.
-    async fn references(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
-        let _ = seen;
+    async fn references(&mut self, redact: bool, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        let _ = (redact, seen);
         Err(unsupported("the `references` check"))
     }
 
@@ -194,6 +200,8 @@ pub(super) struct Found {
     pub(super) words: String,
     /// The integer columns of its key.
     pub(super) keys: Vec<i128>,
+    /// The `w` of its hash, see `cells`.
+    pub(super) weight: u32,
     /// A hash of each column, in order; empty where not asked for.
     pub(super) columns: Vec<String>,
 }
@@ -314,7 +322,7 @@ impl Verifier for SqlVerifier {
             CheckKind::Integrity => ("integrity", SCAN_TIMEOUT),
             CheckKind::Schema(_) => ("schema", QUERY_TIMEOUT),
             CheckKind::Sequences => ("sequences", QUERY_TIMEOUT),
-            CheckKind::References => ("references", SCAN_TIMEOUT),
+            CheckKind::References { .. } => ("references", SCAN_TIMEOUT),
             CheckKind::Fingerprint(_) => ("fingerprint", SCAN_TIMEOUT),
             CheckKind::Query { .. } => ("query", QUERY_TIMEOUT),
             CheckKind::Freshness { .. } => ("freshness", QUERY_TIMEOUT),
@@ -384,7 +392,7 @@ async fn look(
         CheckKind::Integrity => whole::integrity(session.as_mut(), ask).await,
         CheckKind::Schema(check) => whole::schema(session.as_mut(), ask, check).await,
         CheckKind::Sequences => whole::sequences(session.as_mut(), ask).await,
-        CheckKind::References => whole::references(session.as_mut(), ask).await,
+        CheckKind::References { redact_keys } => whole::references(session.as_mut(), ask, *redact_keys).await,
         CheckKind::Fingerprint(check) => tables::check(session.as_mut(), ask, check).await,
         CheckKind::Query { sql, expect, allow_empty } => {
             let statement = bind(session.as_ref(), sql, ask)?;

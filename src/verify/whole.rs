@@ -51,8 +51,9 @@ pub(super) async fn sequences(
 pub(super) async fn references(
     session: &mut dyn Session,
     ask: &CheckRequest<'_>,
+    redact: bool,
 ) -> Result<CheckOutcome, Trouble> {
-    let found = session.references(&seen(ask, "references")).await?;
+    let found = session.references(redact, &seen(ask, "references")).await?;
     Ok(of_findings(found, "every foreign key finds its row", "foreign key"))
 }
 
@@ -79,6 +80,20 @@ pub(super) fn with_grants(source: Option<&Source>, engine: Option<ServerEngine>)
     }
 }
 
+/// What was seen of a schema, and a remark for each kind of object that the server hid: of those nothing is proven.
+fn seen_of(taken: &SchemaSnapshot, side: &str) -> (SchemaSnapshot, Vec<String>) {
+    let mut seen = taken.clone();
+    let mut notes = Vec::new();
+    seen.objects.retain(|name, why| {
+        let hidden = name.strip_prefix(catalog::HIDDEN);
+        notes.extend(hidden.map(|kind| {
+            format!("{side} the server hides each {kind}, so none was compared: {why}; grant it, or look as another user")
+        }));
+        hidden.is_none()
+    });
+    (seen, notes)
+}
+
 /// The schema against the source's.
 pub(super) async fn schema(
     session: &mut dyn Session,
@@ -86,17 +101,19 @@ pub(super) async fn schema(
     check: &SchemaCheck,
 ) -> Result<CheckOutcome, Trouble> {
     let grants = with_grants(ask.source, logins::engine(ask.subject));
-    let here = session.schema(grants, &check.exclude).await?;
+    let (here, mut notes) = seen_of(&session.schema(grants, &check.exclude).await?, "here");
     let digest = catalog::digest(&here);
     let objects = counted(here.objects.len() as u64, "object");
-    let mut notes = Vec::new();
+    let mut of_other = Vec::new();
     if !grants {
         notes.push("owners and grants are not compared: the restore leaves them out".to_owned());
     }
     let (expected, differences) = match &check.expect {
         FingerprintExpect::Baseline => {
             // What the playbook leaves out now was perhaps still in when the baseline was taken.
-            let mut was = catalog::without(baseline(ask)?, &check.exclude);
+            let (was, hidden) = seen_of(baseline(ask)?, "in the baseline");
+            of_other = hidden;
+            let mut was = catalog::without(&was, &check.exclude);
             if !grants {
                 was = catalog::without(&was, &catalog::OWNERS_AND_GRANTS);
             }
@@ -106,7 +123,8 @@ pub(super) async fn schema(
         }
         FingerprintExpect::Source => {
             let mut live = super::source::open(ask).await?;
-            let was = live.schema(grants, &check.exclude).await?;
+            let (was, hidden) = seen_of(&live.schema(grants, &check.exclude).await?, "in the source");
+            of_other = hidden;
             live.close().await;
             let all = counted(was.objects.len() as u64, "object");
             (format!("the schema of the source as it is now: {all}"), catalog::compare(&was, &here))
@@ -135,6 +153,7 @@ pub(super) async fn schema(
     if more > 0 {
         details.push(format!("and {}", counted(more as u64, "more difference")));
     }
+    notes.append(&mut of_other);
     details.extend(notes);
     let digests = [("schema".to_owned(), digest)].into_iter().collect();
     Ok(CheckOutcome { details, digests, ..outcome(passed, expected, actual) })
@@ -150,4 +169,22 @@ fn baseline<'a>(ask: &CheckRequest<'a>) -> Result<&'a SchemaSnapshot, Fault> {
             ),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_hides_is_told_and_not_compared() {
+        let hidden = format!("{}trigger", catalog::HIDDEN);
+        let objects = [("table t", "InnoDB"), (hidden.as_str(), "this user lacks TRIGGER")];
+        let objects = objects.into_iter().map(|(name, definition)| (name.to_owned(), definition.to_owned()));
+        let (seen, notes) = seen_of(&SchemaSnapshot { objects: objects.collect() }, "in the baseline");
+        assert_eq!(seen.objects.keys().collect::<Vec<_>>(), ["table t"]);
+        assert!(
+            notes.len() == 1 && notes[0].contains("in the baseline the server hides each trigger"),
+            "{notes:?}"
+        );
+    }
 }

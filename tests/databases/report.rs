@@ -25,8 +25,6 @@ pub struct Rows {
     pub changed: List,
     pub lost: List,
     pub extra: List,
-    /// Changed or extra: the sums do not tell.
-    pub either: List,
     /// Buckets in which rows can't be told apart.
     pub unclear: u64,
     /// Rows in the baseline, and here.
@@ -36,7 +34,7 @@ pub struct Rows {
 impl Rows {
     /// How many rows are named.
     pub fn named(&self) -> u64 {
-        [&self.changed, &self.lost, &self.extra, &self.either].into_iter().map(List::total).sum()
+        [&self.changed, &self.lost, &self.extra].into_iter().map(List::total).sum()
     }
 }
 
@@ -62,7 +60,6 @@ pub fn read(details: &[String]) -> Result<Named, String> {
         rows.counts = read_counts(counts).ok_or(line)?;
         for part in lists.split("; ") {
             let (list, keys) = match part {
-                _ if part.starts_with("changed or extra ") => (&mut rows.either, &part[17..]),
                 _ if part.starts_with("changed ") => (&mut rows.changed, &part[8..]),
                 _ if part.starts_with("lost ") => (&mut rows.lost, &part[5..]),
                 _ if part.starts_with("extra ") => (&mut rows.extra, &part[6..]),

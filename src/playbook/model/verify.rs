@@ -88,7 +88,10 @@ pub enum CheckKind {
     /// Every sequence, identity and AUTO_INCREMENT is beyond the largest value in its column.
     Sequences,
     /// Every foreign key finds its row, by an anti-join; NOT VALID and unenforced ones too.
-    References,
+    References {
+        /// Rows that refer to nothing are counted, and their keys not named.
+        redact_keys: bool,
+    },
     /// The fingerprint of tables or of a query.
     Fingerprint(FingerprintCheck),
     /// A query's answer.

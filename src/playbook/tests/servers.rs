@@ -133,7 +133,8 @@ fn a_database_is_checked_as_a_whole() {
         "          - { name: a, integrity: true }\n          - { name: b, schema: true, expect: baseline }\n          \
          - { name: c, schema: { exclude: [\"table tmp_*\"] }, expect: source }\n          \
          - { name: d, schema: true, expect: { digest: \"fds1:0123456789abcdef\" } }\n          \
-         - { name: e, sequences: true, required: false }\n          - { name: f, references: true, timeout: 1h }\n",
+         - { name: e, sequences: true, required: false }\n          - { name: f, references: true, timeout: 1h }\n          \
+         - { name: g, references: { redact: keys } }\n",
     );
     let found = checks(&steps);
     let kinds: Vec<CheckKind> = found.iter().map(|check| check.kind.clone()).collect();
@@ -146,7 +147,8 @@ fn a_database_is_checked_as_a_whole() {
         schema(FingerprintExpect::Source, &["table tmp_*"]),
         schema(FingerprintExpect::Digest("fds1:0123456789abcdef".into()), &[]),
         CheckKind::Sequences,
-        CheckKind::References,
+        CheckKind::References { redact_keys: false },
+        CheckKind::References { redact_keys: true },
     ];
     assert_eq!(kinds, expected);
     assert!(!found[4].required);

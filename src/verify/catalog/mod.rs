@@ -39,6 +39,8 @@ use sha2::{Digest as _, Sha256};
 
 /// firedrill's own table, which is not part of anybody's database.
 const OWN_TABLE: &str = "_firedrill";
+/// Begins the name of what stands for objects that the server does not show to this user.
+pub const HIDDEN: &str = "every hidden ";
 
 /// What a look at the catalog found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

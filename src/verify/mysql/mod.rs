@@ -14,7 +14,7 @@
 
 mod columns;
 mod cut;
-mod grants;
+pub(in crate::verify) mod grants;
 mod pins;
 mod scan;
 mod schema;

@@ -246,11 +246,16 @@ impl Plan {
         }
     }
 
-    /// The statement that finds rows by their r: bucket, r, the key in words, its integers, a hash of each column. Other
-    /// buckets with the same r come too.
+    /// The statement that finds rows by their r: bucket, r, the key in words, the first half of the row's hash, the key's
+    /// integers, a hash of each column. Other buckets with the same r come too.
     pub(super) fn locate(&self, source: &Source, wanted: &[u32], columns: bool, most: usize) -> String {
         let (bucket, r) = self.place();
-        let mut list = vec![format!("cast({bucket} as char)"), format!("cast({r} as char)"), self.words()];
+        let mut list = vec![
+            format!("cast({bucket} as char)"),
+            format!("cast({r} as char)"),
+            self.words(),
+            format!("left({}, 16)", self.row_hash()),
+        ];
         list.extend(self.key.iter().take(self.summed()).map(|key| format!("cast({} as char)", key.number())));
         if columns {
             let each = self.columns.iter().map(std::slice::from_ref);

@@ -19,7 +19,7 @@ use crate::{
         SchemaSnapshot, TableFingerprint,
         answer::Answer,
         catalog::{self, Findings},
-        cells::Element,
+        cells::{Element, modulo},
         fingerprint::{Head, Key, RowBytes},
         sql::{
             Found, How, Integrity, LeftOut, Mark, Seen, Session, Shape, Table, TableKind, Target, Trouble,
@@ -298,8 +298,8 @@ impl Session for MysqlSession {
         Ok(catalog::sequences(self.main()?, ServerEngine::Mysql, seen).await?)
     }
 
-    async fn references(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
-        Ok(catalog::references(self.main()?, ServerEngine::Mysql, false, seen).await?)
+    async fn references(&mut self, redact: bool, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        Ok(catalog::references(self.main()?, ServerEngine::Mysql, redact, seen).await?)
     }
 
     async fn tables(&mut self) -> Result<Vec<Table>, Trouble> {
@@ -376,12 +376,17 @@ impl Session for MysqlSession {
             let bucket = row.next()??.parse().ok()?;
             let r = row.next()??.parse().ok()?;
             let words = row.next()??;
+            let weight = modulo(u64::from_str_radix(&row.next()??, 16).ok()?.into());
             let keys = (0..summed).map(|_| row.next()??.parse().ok()).collect::<Option<_>>()?;
             let columns = row.map(Option::unwrap_or_default).collect();
             let element = Element { bucket, r };
-            wanted.contains(&element).then_some(Found { element, words, keys, columns })
+            wanted.contains(&element).then_some(Found { element, words, weight, keys, columns })
         });
         Ok(found.collect())
+    }
+
+    fn finds(&self, target: &Target) -> bool {
+        matches!(target, Target::Table(_))
     }
 
     async fn places(

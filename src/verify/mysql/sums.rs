@@ -168,8 +168,11 @@ mod tests {
         let was = sums((0..100).map(|key| (key, key as u64)));
         let is = sums((0..100).map(|key| (key, if key == 42 { 7777 } else { key as u64 })));
         let rests = was.cells().difference(&is.cells()).expect("of one kind");
-        let found: Vec<(u32, u32)> =
-            rests.iter().flat_map(|rest| &rest.elements).map(|element| (element.bucket, element.r)).collect();
+        let found: Vec<(u32, u32)> = rests
+            .iter()
+            .flat_map(|rest| &rest.terms)
+            .map(|term| (term.element.bucket, term.element.r))
+            .collect();
         assert_eq!(found, [(2, 42)]);
         assert_ne!(was.strong(), is.strong());
     }

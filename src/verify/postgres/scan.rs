@@ -203,6 +203,8 @@ impl Plan {
         let rows: Vec<String> = keys
             .iter()
             .zip(0..)
+            // What is no bigint is no key.
+            .filter(|(key, _)| key.iter().all(|value| i64::try_from(*value).is_ok()))
             .map(|(key, number): (&Vec<i128>, usize)| {
                 let values: Vec<String> = key.iter().map(|value| format!("({value})::int8")).collect();
                 format!("({number}, {})", values.join(", "))
@@ -248,7 +250,8 @@ impl Plan {
         self.key.iter().map(part).collect::<Vec<_>>().join(" || ' ' || ")
     }
 
-    /// The statement that finds rows by (bucket, r): those, the key in words, the key's integers, and the hash of each column.
+    /// The statement that finds rows by (bucket, r): those, the key in words, the first half of the row's hash, the key's
+    /// integers, and the hash of each column.
     pub(super) fn locate(&self, source: &str, wanted: &[(u32, u32)], columns: bool, most: usize) -> String {
         let (bucket, r) = self.place();
         let mut inputs = vec![format!("{} as words", self.words())];
@@ -268,7 +271,7 @@ impl Plan {
             String::new()
         };
         format!(
-            "select {bucket}::text, ({r})::text, words{keys}{hashes} from {} where ({bucket}, {r}) in ({}) limit {most}",
+            "select {bucket}::text, ({r})::text, words, g1::text{keys}{hashes} from {} where ({bucket}, {r}) in ({}) limit {most}",
             self.hashed(source, &inputs, &more),
             pairs.join(", ")
         )

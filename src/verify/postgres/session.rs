@@ -16,7 +16,7 @@ use crate::{
         SchemaSnapshot, TableFingerprint,
         answer::Answer,
         catalog::{self, Findings},
-        cells::Element,
+        cells::{Element, modulo},
         fingerprint::{Head, Key},
         sql::{Found, How, Integrity, LeftOut, Mark, Seen, Session, Shape, Table, Target, Trouble, Watch},
         statement::Statement,
@@ -197,8 +197,8 @@ impl Session for PostgresSession {
         Ok(catalog::sequences(self.main()?, ServerEngine::Postgres, seen).await?)
     }
 
-    async fn references(&mut self, seen: Seen<'_>) -> Result<Findings, Trouble> {
-        Ok(catalog::references(self.main()?, ServerEngine::Postgres, false, seen).await?)
+    async fn references(&mut self, redact: bool, seen: Seen<'_>) -> Result<Findings, Trouble> {
+        Ok(catalog::references(self.main()?, ServerEngine::Postgres, redact, seen).await?)
     }
 
     async fn tables(&mut self) -> Result<Vec<Table>, Trouble> {
@@ -308,9 +308,10 @@ impl Session for PostgresSession {
             let bucket = row.next()??.parse().ok()?;
             let r = row.next()??.parse().ok()?;
             let words = row.next()??;
+            let weight = modulo(row.next()??.parse().ok()?);
             let keys = (0..summed).map(|_| row.next()??.parse().ok()).collect::<Option<_>>()?;
             let columns = row.map(Option::unwrap_or_default).collect();
-            Some(Found { element: Element { bucket, r }, words, keys, columns })
+            Some(Found { element: Element { bucket, r }, words, weight, keys, columns })
         });
         Ok(found.collect())
     }
@@ -321,9 +322,13 @@ impl Session for PostgresSession {
         how: How,
         keys: &[Vec<i128>],
     ) -> Result<Vec<Option<Element>>, Trouble> {
+        let mut places = vec![None; keys.len()];
+        let possible = |key: &&Vec<i128>| key.iter().all(|value| i64::try_from(*value).is_ok());
+        if !keys.iter().any(|key| possible(&key)) {
+            return Ok(places);
+        }
         let work = self.work(target, how).await?;
         let rows = self.main()?.rows(&work.plan.places(keys), &[]).await?;
-        let mut places = vec![None; keys.len()];
         for row in rows {
             let mut numbers = row.into_iter().map(|text| text.and_then(|text| text.parse::<u32>().ok()));
             let mut next = || numbers.next().flatten();

@@ -27,8 +27,9 @@ use tokio::task::JoinSet;
 
 /// Blocks of a range at least: 64 MiB of blocks of 8 KiB.
 const LEAST_BLOCKS: u64 = 8192;
-/// Ranges for each connection, so that all end at about the same time.
-const RANGES_EACH: u64 = 4;
+/// Blocks of a range at most: 1 GiB, so that progress can be told. Fewer ranges are better: each statement is compiled anew, which
+/// takes as long as some 200,000 rows.
+const MOST_BLOCKS: u64 = 131_072;
 /// A range with more rows than this is worth compiling for.
 const WORTH_COMPILING: u64 = 500_000;
 
@@ -154,7 +155,10 @@ pub(super) fn units(
     rows: u64,
 ) -> Vec<Unit> {
     let blocks: u64 = leaves.iter().map(|(_, blocks)| blocks).sum();
-    let each = (blocks / (connections as u64 * RANGES_EACH).max(1)).max(LEAST_BLOCKS);
+    // As many for each connection, so that all end at about the same time.
+    let connections = (connections as u64).max(1);
+    let ranges = connections * blocks.div_ceil(connections * MOST_BLOCKS).max(1);
+    let each = blocks.div_ceil(ranges).max(LEAST_BLOCKS);
     let mut units = Vec::new();
     for (table, size) in leaves {
         let cut = version >= 140_000 && *size > each;

@@ -3,6 +3,7 @@
 mod answers;
 mod login;
 mod rows;
+mod soundness;
 
 use crate::servers::{Kind, Server};
 use firedrill::{

@@ -3,13 +3,13 @@
 mod code;
 
 use super::{
-    super::{OWN_TABLE, text, yes},
+    super::{HIDDEN, OWN_TABLE, text, yes},
     Place, normal, shown,
 };
 use crate::{
     drill::Fault,
     server::{Ask, Row},
-    verify::SchemaSnapshot,
+    verify::{SchemaSnapshot, mysql::grants::hidden},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +34,7 @@ pub(in crate::verify::catalog) async fn snapshot(
     if grants {
         taken.grants(ask).await?;
     }
+    taken.hidden(ask).await?;
     let objects = taken.objects.into_iter();
     Ok(SchemaSnapshot {
         objects: objects.map(|(name, definition)| (name, definition.trim().to_owned())).collect(),
@@ -93,6 +94,16 @@ impl Taken {
         if self.grants {
             self.put(format!("owner of {thing}"), definer.to_owned());
         }
+    }
+
+    /// What the server hides from this user without a word is noted beside the objects: of those nothing is known.
+    async fn hidden(&mut self, ask: &mut dyn Ask) -> Result<(), Fault> {
+        let rows = ask.rows("show grants", &[]).await?;
+        let grants: Vec<String> = rows.iter().map(|row| text(row, 0).to_owned()).collect();
+        for (kind, privilege) in hidden(&grants, &self.place.database) {
+            self.put(format!("{HIDDEN}{kind}"), format!("this user lacks {privilege}"));
+        }
+        Ok(())
     }
 
     /// MariaDB's JSON columns: texts with a constraint of their own.
