@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod binary;
+mod cloud;
 mod databases;
 mod guard;
 mod servers;

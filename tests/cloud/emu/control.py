@@ -49,8 +49,10 @@ class Control:
     def get_faults(self, _):
         return self.rules.shown()
 
-    def post_faults(self, rules):
-        self.rules.set(rules or [])
+    def post_faults(self, sent):
+        """A list replaces all rules; with an `account` beside `rules`, those of that account."""
+        one = isinstance(sent, dict)
+        self.rules.set(sent["rules"] if one else sent or [], sent["account"] if one else None)
         return self.rules.shown()
 
     def delete_faults(self, _):
@@ -60,8 +62,8 @@ class Control:
     def get_held(self, _):
         return list(self.rules.held)
 
-    def post_release(self, _):
-        return self.rules.release()
+    def post_release(self, sent):
+        return self.rules.release((sent or {}).get("account"))
 
     # Settings ---------------------------------------------------------------------------------------------------
 
