@@ -1,15 +1,17 @@
 //! The emulator of AWS, started by the test process and ended with it.
 
+use super::world::is_change;
 use crate::servers::plain;
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Stdio},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -22,6 +24,8 @@ pub struct Emulator {
     endpoint: String,
     ca: PathBuf,
     child: Child,
+    /// The keys of whoever prepares and looks.
+    keys: Mutex<BTreeSet<String>>,
     _folder: TempDir,
 }
 
@@ -71,7 +75,13 @@ impl Emulator {
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
         let info: Value = serde_json::from_str(&line).expect("tests/cloud/emulator says where it is");
         let text = |key: &str| info[key].as_str().expect("a text").to_owned();
-        Self { endpoint: text("endpoint"), ca: text("ca_bundle").into(), child, _folder: folder }
+        Self {
+            endpoint: text("endpoint"),
+            ca: text("ca_bundle").into(),
+            child,
+            keys: Mutex::default(),
+            _folder: folder,
+        }
     }
 
     pub fn endpoint(&self) -> &str {
@@ -168,12 +178,23 @@ impl Emulator {
         let role = format!("arn:aws:iam::{account}:role/setup");
         let form = [("Action", "AssumeRole"), ("RoleArn", &role), ("RoleSessionName", "setup")];
         let answer = self.call("test", "sts", "us-east-1", &form).expect("a session");
-        between(&answer, "AccessKeyId").expect("a key").to_owned()
+        let key = between(&answer, "AccessKeyId").expect("a key").to_owned();
+        self.keys.lock().expect("keys").insert(key.clone());
+        key
     }
 
     /// Every call of that account.
     pub fn calls(&self, account: &str) -> Vec<Value> {
         of(&self.control("GET calls", &json!(null)), account)
+    }
+
+    /// Every call of firedrill's that changes something, in any account.
+    pub fn changes(&self) -> Vec<Value> {
+        let all = self.control("GET calls", &json!(null));
+        let keys = self.keys.lock().expect("keys");
+        let own = |call: &&Value| !call["access_key"].as_str().is_some_and(|key| keys.contains(key));
+        let all = all.as_array().expect("a list").iter();
+        all.filter(own).filter(|call| is_change(call)).cloned().collect()
     }
 
     /// What there is in that account, in any region.

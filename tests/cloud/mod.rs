@@ -3,13 +3,15 @@
 //! | | |
 //! | --- | --- |
 //! | [`drills`] | whole drills of real databases, from snapshot to verdict, right and damaged |
-//! | [`guardrails`] | attempts to make it touch what is not scratch |
+//! | [`guardrails`] | attempts to make it touch what is not scratch, before it begins and before it is resumed |
+//! | [`behind`] | what happens behind its back: tags taken off, look-alikes, settings that are not as asked for |
 //! | [`faults`] | each call of a drill, and what befalls it |
 //! | [`crashes`] | killed before and after each call that changes something, and resumed |
 //!
 //! Each test has accounts of its own ([`world`]) in an emulator that all share ([`emulator`]). A removal is believed once
 //! it has been looked at for a while, so drills are long and idle: tests let theirs go on side by side.
 
+mod behind;
 mod crashes;
 mod drills;
 mod emulator;

@@ -209,16 +209,7 @@ impl<'a> World<'a> {
         let calls = self.calls();
         let changing = calls.iter().filter(|call| is_change(call));
         changing
-            .map(|call| {
-                let names = [
-                    "TargetDBSnapshotIdentifier",
-                    "TargetDBInstanceIdentifier",
-                    "DBInstanceIdentifier",
-                    "DBSnapshotIdentifier",
-                ];
-                let name = names.iter().find_map(|name| call["parameters"][name].as_str());
-                format!("{} {} {}", word(call, "region"), word(call, "operation"), name.unwrap_or("?"))
-            })
+            .map(|call| format!("{} {} {}", word(call, "region"), word(call, "operation"), target(call)))
             .collect()
     }
 
@@ -241,6 +232,17 @@ pub fn is_change(call: &Value) -> bool {
     let operation = call["operation"].as_str().unwrap_or_default();
     let reads = ["Describe", "List", "Get", "AssumeRole", "Download"];
     !reads.iter().any(|word| operation.starts_with(word))
+}
+
+/// What a call is to make, change or remove.
+pub fn target(call: &Value) -> &str {
+    let names = [
+        "TargetDBSnapshotIdentifier",
+        "TargetDBInstanceIdentifier",
+        "DBInstanceIdentifier",
+        "DBSnapshotIdentifier",
+    ];
+    names.iter().find_map(|name| call["parameters"][name].as_str()).unwrap_or("?")
 }
 
 fn word<'a>(one: &'a Value, key: &str) -> &'a str {
@@ -305,7 +307,6 @@ impl Drill {
         for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"] {
             command.env_remove(name);
         }
-        let nothing = self.firedrill.path().join("none");
         command
             .env("FIREDRILL_CONFIG", "firedrill.toml")
             .env("LIVE_PASSWORD", PASSWORD)
@@ -313,8 +314,8 @@ impl Drill {
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_CONFIG_FILE", &nothing)
-            .env("AWS_SHARED_CREDENTIALS_FILE", &nothing);
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
         command
     }
 

@@ -32,6 +32,8 @@ class Rule:
     status: int | None = None
     seen: int = 0
     struck: int = 0
+    # The account whose test made the rule, where one did.
+    of: str | None = None
 
     def matches(self, call, account):
         return (
@@ -66,7 +68,7 @@ class Faults:
         return gone
 
     def set(self, rules, account=None):
-        """Replaces all rules, or those of an account, which then are for that account alone."""
+        """Replaces all rules, or those that were made for an account's test; they are for that account if they don't say."""
         made = []
         for rule in rules:
             if set(rule) - FIELDS:
@@ -75,10 +77,10 @@ class Faults:
                 raise ValueError(f"kind is one of {', '.join(KINDS)}")
             # Long enough for a test to do what it holds a call for.
             usual = {"ms": 60000} if str(rule["kind"]).startswith("hold") else {}
-            mine = {"account": account} if account else {}
-            made.append(Rule(**{**usual, **rule, **mine, "kind": str(rule["kind"])}))
+            mine = {"account": account, "of": account} if account else {}
+            made.append(Rule(**{**usual, **mine, **rule, "kind": str(rule["kind"])}))
         with self._lock:
-            self.rules = [rule for rule in self.rules if account and rule.account != account] + made
+            self.rules = [rule for rule in self.rules if account and rule.of != account] + made
 
     def strike(self, call, account):
         """The first rule that befalls this call. Every rule that matches counts it."""
