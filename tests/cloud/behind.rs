@@ -5,9 +5,9 @@ use super::{
     emulator,
     guardrails::outside_nothing_happened,
     side_by_side,
-    world::{Drill, SCRATCH, World, says, target},
+    world::{Drill, SCRATCH, World, eventually, says, target},
 };
-use crate::binary::{Ran, eventually};
+use crate::binary::Ran;
 use serde_json::{Value, json};
 use std::process::Stdio;
 

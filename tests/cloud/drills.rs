@@ -69,20 +69,24 @@ fn production(emulator: &Emulator) -> World<'_> {
     world
 }
 
+/// Where a source is, for baselines.
+fn live(world: &World<'_>, instance: &str, engine: &str) -> String {
+    let here = world.all("db", HOME);
+    let port = here.iter().find(|one| one["id"] == instance).map(|one| one["port"].clone());
+    format!(
+        "        live: {{ engine: {engine}, host: 127.0.0.1, port: {}, user: chief, password: {{ env: LIVE_PASSWORD }}, \
+         tls: verify-full, ca: {}, database: {instance} }}\n",
+        port.expect("an instance"),
+        world.emulator.ca().display()
+    )
+}
+
 /// The steps of a drill of both: `point` is the recovery point's YAML.
 fn steps(world: &World<'_>, region: &str, point: [&str; 2]) -> String {
     let ca = world.emulator.ca().display();
-    let live = |instance: &str, engine: &str| {
-        let here = world.all("db", HOME);
-        let port = here.iter().find(|one| one["id"] == instance).map(|one| one["port"].clone());
-        format!(
-            "        live: {{ engine: {engine}, host: 127.0.0.1, port: {}, user: chief, password: {{ env: LIVE_PASSWORD }}, \
-             tls: verify-full, ca: {ca}, database: {instance} }}\n",
-            port.expect("an instance")
-        )
+    let keys = |instance, engine, point| {
+        format!("        recovery_point: {point}\n{}", live(world, instance, engine))
     };
-    let keys =
-        |instance, engine, point| format!("        recovery_point: {point}\n{}", live(instance, engine));
     let verify = |step: &str, database: &str, tables: &str, fresh: &str| {
         format!(
             "  - id: {step}-intact\n    needs: [{step}]\n    verify:\n      sql:\n        database: {step}\n        name: {database}\n        \
@@ -104,6 +108,29 @@ fn steps(world: &World<'_>, region: &str, point: [&str; 2]) -> String {
 fn baseline(drill: &Drill) {
     let ran = drill.ask(&["baseline", "drill.yaml"]);
     assert_eq!(ran.code, 0, "{ran}");
+}
+
+/// A small PostgreSQL, its snapshot and baseline, changed since; and the drill of it.
+pub fn orders(world: &World<'_>) -> Drill {
+    world.instance("orders", "postgres", "16", false);
+    world.sql(
+        "orders",
+        "set role chief; create table orders (id int primary key, note text);
+         insert into orders select g, 'order ' || g from generate_series(1, 1000) g;",
+    );
+    world.snapshot("orders", "nightly");
+    let (live, ca) = (live(world, "orders", "postgres"), world.emulator.ca().display().to_string());
+    let keys = format!("        recovery_point: {{ id: nightly }}\n{live}");
+    let steps = format!(
+        "{}  - id: intact\n    needs: [db]\n    verify:\n      sql:\n        database: db\n        name: orders\n        \
+         password: {{ reset: true }}\n        tls: verify-full\n        ca: {ca}\n        checks:\n          \
+         - {{ name: all rows, fingerprint: {{ tables: [orders] }}, expect: baseline }}\n",
+        restore(world, SCRATCH, "db", "orders", &keys)
+    );
+    let drill = Drill::new(world, steps);
+    baseline(&drill);
+    world.sql("orders", "delete from orders where id % 3 = 0;");
+    drill
 }
 
 /// Texts that look like the passwords that firedrill makes up: 40 letters and digits of its alphabet.

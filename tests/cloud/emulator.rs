@@ -183,9 +183,15 @@ impl Emulator {
         key
     }
 
+    /// What a control endpoint that lists things lists of that account.
+    pub fn of(&self, request: &str, account: &str) -> Vec<Value> {
+        let all = self.control(request, &json!({ "account": account }));
+        all.as_array().expect("a list").clone()
+    }
+
     /// Every call of that account.
     pub fn calls(&self, account: &str) -> Vec<Value> {
-        of(&self.control("GET calls", &json!(null)), account)
+        self.of("GET calls", account)
     }
 
     /// Every call of firedrill's that changes something, in any account.
@@ -199,7 +205,7 @@ impl Emulator {
 
     /// What there is in that account, in any region.
     pub fn resources(&self, account: &str) -> Vec<Value> {
-        of(&self.control("GET resources", &json!(null)), account)
+        self.of("GET resources", account)
     }
 
     /// Every call and every answer has fitted Amazon's published models.
@@ -214,11 +220,6 @@ impl Drop for Emulator {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
-}
-
-fn of(all: &Value, account: &str) -> Vec<Value> {
-    let all = all.as_array().expect("a list").iter();
-    all.filter(|one| one["account"] == account).cloned().collect()
 }
 
 /// The first text of that element.

@@ -4,9 +4,8 @@
 use super::{
     emulator::{self, Emulator},
     side_by_side,
-    world::{Drill, HOME, SCRATCH, World, says, target},
+    world::{Drill, HOME, SCRATCH, World, eventually, says, target},
 };
-use crate::binary::eventually;
 use serde_json::json;
 use std::process::Stdio;
 

@@ -2,13 +2,14 @@
 
 use super::emulator::{Emulator, between};
 use crate::{
-    binary::{Firedrill, Ran, eventually},
+    binary::{Firedrill, Ran},
     databases::words_of,
 };
 use serde_json::{Value, json};
 use std::{
     process::Command,
     sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
 };
 
 /// Where production is.
@@ -182,15 +183,17 @@ impl<'a> World<'a> {
         self.emulator.control("POST faults", &json!({ "account": self.account, "rules": rules }));
     }
 
+    /// How many calls a fault of this account's has befallen.
+    pub fn struck(&self) -> u64 {
+        let rules = self.emulator.control("GET faults", &json!(null));
+        let mine =
+            rules.as_array().expect("a list").iter().filter(|rule| rule["of"] == self.account.as_str());
+        mine.filter_map(|rule| rule["struck"].as_u64()).sum()
+    }
+
     /// The calls that wait at a `hold_before` or `hold_after`.
     pub fn held(&self) -> Vec<Value> {
-        let held = self.emulator.control("GET held", &json!(null));
-        held.as_array()
-            .expect("a list")
-            .iter()
-            .filter(|one| one["account"] == self.account)
-            .cloned()
-            .collect()
+        self.emulator.of("GET held", &self.account)
     }
 
     /// Lets go of them.
@@ -224,6 +227,15 @@ impl<'a> World<'a> {
             let name = change.rsplit(' ').next().unwrap_or_default();
             assert!(change.starts_with(SCRATCH) && name.starts_with("fd-"), "it called {change}");
         }
+    }
+}
+
+/// Waits until `holds`, and looks no oftener than an emulator with many guests bears.
+pub fn eventually(what: &str, seconds: u64, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(seconds), "not within {seconds} s: {what}");
+        std::thread::sleep(Duration::from_millis(150));
     }
 }
 
