@@ -49,7 +49,9 @@ fn deletions(world: &World<'_>, kind: &str) -> usize {
 }
 
 /// What someone does to a claim's resource: its kind, the tags that it bears from then on, and what is said.
-const STRIPPED: &[(&str, &str, Option<(&str, &str)>, &str)] = &[
+type Stripped = (&'static str, &'static str, Option<(&'static str, &'static str)>, &'static str);
+
+const STRIPPED: &[Stripped] = &[
     ("the instance's tags are taken off", "db", None, "it lacks the tags firedrill:run and firedrill:claim"),
     (
         "the instance gets another run's tags",

@@ -270,6 +270,8 @@ pub struct Drill {
     pub scratch: String,
     /// The operator's configuration.
     pub config: String,
+    /// More of the playbook's head, whole lines.
+    pub head: String,
     /// The steps, in YAML.
     pub steps: String,
 }
@@ -291,6 +293,7 @@ impl Drill {
                 "[scratch]\naws = [{{ account = \"{account}\", regions = [\"{region}\"], role = \"arn:aws:iam::{account}:role/drill\" }}]\n\
                  [production]\naws_accounts = [\"123456789012\"]\n"
             ),
+            head: String::new(),
             steps,
         }
     }
@@ -307,8 +310,8 @@ impl Drill {
             "drill.yaml",
             &format!(
                 "apiVersion: firedrill/v1\nkind: Playbook\nmetadata: {{ name: cloud, owner: platform-team }}\n\
-                 objectives: {{ rto: 30m, rpo: 26h }}\nscratch:\n  aws: {}\nsteps:\n{}",
-                self.scratch, self.steps
+                 objectives: {{ rto: 30m, rpo: 26h }}\n{}scratch:\n  aws: {}\nsteps:\n{}",
+                self.head, self.scratch, self.steps
             ),
         );
     }
