@@ -44,7 +44,7 @@ fn a_source_without_provider_is_refused_before_anything_is_made() {
     let playbook = firedrill.example("example-platform.yaml");
     let ran = firedrill.run(&["run", playbook.to_str().expect("utf-8")]);
     assert_eq!(ran.code, 3, "{ran}");
-    assert!(ran.stdout.contains("rds"), "{ran}");
+    assert!(ran.stdout.contains("velero"), "{ran}");
     assert_eq!(firedrill.left(), Vec::<String>::new());
 }
 

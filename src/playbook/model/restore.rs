@@ -97,7 +97,6 @@ impl SourceKind {
 
 /// Where a restore comes from.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a playbook has few steps, and boxes would be in every match")]
 pub enum Source {
     /// A SQLite backup file.
     Sqlite(SqliteSource),

@@ -8,6 +8,7 @@ use crate::{ports::PlaybookText, time::Period};
 use serde_json::Value;
 use std::path::Path;
 
+mod managed;
 mod servers;
 
 const HEAD: &str = "apiVersion: firedrill/v1\nkind: Playbook\nmetadata: { name: x }\n";

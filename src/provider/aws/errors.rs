@@ -38,6 +38,8 @@ pub(super) enum Kind {
     State,
     /// Too many calls.
     Throttled,
+    /// The account may have no more of it.
+    Quota,
     /// Anything else.
     Other,
 }
@@ -222,7 +224,7 @@ fn judge(code: &str) -> (Kind, FaultClass, &'static str) {
         }
         _ if bare.ends_with("AlreadyExists") => (Kind::Exists, Permanent, ""),
         _ if bare.contains("QuotaExceeded") || bare.contains("LimitExceeded") => (
-            Kind::Other,
+            Kind::Quota,
             Surroundings,
             "raise the quota (Service Quotas), or remove what is not needed: `firedrill list` shows runs that are not over",
         ),
@@ -270,9 +272,9 @@ mod tests {
             ("ExpiredTokenException", Kind::Expired, Surroundings),
             ("AccessDenied", Kind::Denied, Surroundings),
             ("InvalidClientTokenId", Kind::Denied, Surroundings),
-            ("InstanceQuotaExceeded", Kind::Other, Surroundings),
-            ("SnapshotQuotaExceeded", Kind::Other, Surroundings),
-            ("StorageQuotaExceeded", Kind::Other, Surroundings),
+            ("InstanceQuotaExceeded", Kind::Quota, Surroundings),
+            ("SnapshotQuotaExceeded", Kind::Quota, Surroundings),
+            ("StorageQuotaExceeded", Kind::Quota, Surroundings),
             ("InvalidDBInstanceState", Kind::State, Transient),
             ("InvalidDBInstanceStateFault", Kind::State, Transient),
             ("InvalidDBSnapshotState", Kind::State, Transient),

@@ -111,10 +111,11 @@ fn copy(
     let key = source.into.kms_key.as_ref();
     let away = place.home != place.region;
     let new_key = key.is_some_and(|key| !is_key(details.get(keys::KMS_KEY), key));
-    if !away && !(encrypted && !place.own()) && !new_key {
+    let closed = encrypted && !place.own();
+    if !(away || closed || new_key) {
         return None;
     }
-    if encrypted && key.is_none() && (away || !place.own()) {
+    if encrypted && key.is_none() {
         let why = if away { "keys don't reach across regions" } else { "the key is another account's" };
         against.push(format!(
             "`into.kms_key` is needed: the backup is encrypted and {why}; name a key of {}, such as alias/drill",

@@ -26,6 +26,7 @@ mod readback;
 mod release;
 mod restore;
 mod settings;
+mod turn;
 
 pub use password::RdsLogins;
 
@@ -45,6 +46,7 @@ use futures_util::future::join_all;
 use observe::Watcher;
 use place::Place;
 use std::{collections::BTreeMap, fmt, sync::Arc};
+use turn::Turn;
 
 /// How long credentials that ran out are waited for, before a restore fails for want of them.
 const RENEWAL: Period = Period::from_secs(600);
@@ -53,6 +55,7 @@ const RENEWAL: Period = Period::from_secs(600);
 pub struct Rds {
     cloud: Arc<Cloud>,
     watcher: Watcher,
+    turn: Turn,
 }
 
 impl fmt::Debug for Rds {
@@ -64,7 +67,7 @@ impl fmt::Debug for Rds {
 impl Rds {
     /// With AWS as the operator lets firedrill see it.
     pub fn new(cloud: Arc<Cloud>) -> Self {
-        Self { cloud, watcher: Watcher::default() }
+        Self { cloud, watcher: Watcher::default(), turn: Turn::default() }
     }
 
     fn source<'a>(&self, ask: &RestoreRequest<'a>) -> Result<&'a RdsSource, Fault> {
@@ -134,7 +137,8 @@ impl Provider for Rds {
     async fn acquire(&self, ask: &AcquireRequest<'_>) -> Result<Receipts, Fault> {
         is_mine(ask.claim)?;
         let make = |at| async move { restore::acquire(&at, ask.claim, ask.earlier).await };
-        Ok(self.cloud.working(&ask.claim.link.scope, RENEWAL, make).await?)
+        let make = || self.cloud.working(&ask.claim.link.scope, RENEWAL, make);
+        Ok(self.turn.take(&self.cloud, &self.watcher, ask, make).await?)
     }
 
     async fn observe(&self, claims: &[&Claim]) -> Vec<(ClaimId, Observation)> {

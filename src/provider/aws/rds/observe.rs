@@ -96,6 +96,15 @@ impl Watcher {
         Ok(seen)
     }
 
+    /// The copies that there are, as seen for a claim that waits to become one.
+    pub(super) async fn copies(
+        &self,
+        at: &Connection,
+        claim: &Claim,
+    ) -> Result<std::sync::Arc<Vec<DbSnapshot>>, Problem> {
+        self.copies.look(at, &[claim], || describe::manual_snapshots(at)).await
+    }
+
     async fn copy(&self, at: &Connection, listed: &[DbSnapshot], claim: &Claim) -> Seen {
         let name = &claim.link.name;
         let seen = match listed.iter().find(|it| it.db_snapshot_identifier() == Some(name)) {
@@ -250,6 +259,12 @@ fn changes(pending: &aws_sdk_rds::types::PendingModifiedValues) -> bool {
         || pending.ca_certificate_identifier().is_some()
         || pending.db_subnet_group_name().is_some()
         || pending.iam_database_authentication_enabled().is_some()
+}
+
+/// Whether a snapshot is one that is being copied here.
+pub(super) fn is_underway(snapshot: &DbSnapshot) -> bool {
+    snapshot.source_db_snapshot_identifier().is_some()
+        && matches!(snapshot.status(), Some("creating" | "copying" | "pending"))
 }
 
 fn of_copy(live: &DbSnapshot, claim: &Claim) -> Observation {

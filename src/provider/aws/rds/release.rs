@@ -55,10 +55,7 @@ fn gone(claim: &Claim) -> Receipts {
 }
 
 fn kept(claim: &Claim, whose: &str) -> Problem {
-    as_problem(refused(format!(
-        "{} {} in {} is kept: {whose}",
-        claim.link.kind, claim.link.name, claim.link.scope
-    )))
+    as_problem(refused(format!("{} is kept: {whose}", claim.link.name)))
 }
 
 async fn snapshot(at: &Scratch, claim: &Claim) -> Result<Receipts, Problem> {
