@@ -8,7 +8,7 @@ use std::{
     fmt::Write as _,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Stdio},
     sync::{Mutex, OnceLock},
@@ -26,7 +26,6 @@ pub struct Emulator {
     child: Child,
     /// The keys of whoever prepares and looks.
     keys: Mutex<BTreeSet<String>>,
-    _folder: TempDir,
 }
 
 /// Whether there is one to start; says so if not. Where `tests/run` got one, it is started, come what may.
@@ -59,15 +58,11 @@ pub fn own() -> Option<Emulator> {
 
 impl Emulator {
     fn start(options: &[&str]) -> Self {
-        let memory = Path::new("/dev/shm");
-        let folder = match TempDir::with_prefix_in("firedrill-cloud-", memory) {
-            Ok(folder) => folder,
-            Err(_) => tempfile::tempdir().expect("a temporary folder"),
-        };
-        // Servers run as another user, who must get through.
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).expect("permissions");
+        // It removes the folder itself when it ends, which is after this process where all share it.
+        let folder = TempDir::with_prefix_in("firedrill-cloud-", "/dev/shm").or_else(|_| tempfile::tempdir());
+        let folder = folder.expect("a temporary folder").keep();
         let mut command = plain(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cloud/emulator"));
-        command.arg(folder.path().join("aws")).args(["--times", QUICK]).args(options);
+        command.arg(&folder).args(["--times", QUICK]).args(options);
         // A group of its own: an interrupt from the terminal ends the tests, and that ends this in good order.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("tests/cloud/emulator runs");
@@ -75,13 +70,7 @@ impl Emulator {
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
         let info: Value = serde_json::from_str(&line).expect("tests/cloud/emulator says where it is");
         let text = |key: &str| info[key].as_str().expect("a text").to_owned();
-        Self {
-            endpoint: text("endpoint"),
-            ca: text("ca_bundle").into(),
-            child,
-            keys: Mutex::default(),
-            _folder: folder,
-        }
+        Self { endpoint: text("endpoint"), ca: text("ca_bundle").into(), child, keys: Mutex::default() }
     }
 
     pub fn endpoint(&self) -> &str {
