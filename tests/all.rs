@@ -10,6 +10,7 @@
 mod aws;
 mod bad_input;
 mod binary;
+mod cloud;
 mod databases;
 mod guard;
 mod servers;

@@ -26,6 +26,7 @@ mod tables;
 mod values;
 
 pub use drill::{Drill, Place};
+pub use drills::words_of;
 
 use crate::servers::{Kind, Server};
 use firedrill::{

@@ -254,7 +254,7 @@ fn script(name: &str) -> PathBuf {
 }
 
 /// A command that sees nothing of what the environment may say about databases.
-fn plain(program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub fn plain(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
     if let Some(path) = std::env::var_os("PATH") {

@@ -34,8 +34,8 @@ class Control:
 
     # What was called --------------------------------------------------------------------------------------------
 
-    def get_calls(self, _):
-        return self.calls.copy("calls")
+    def get_calls(self, sent):
+        return of_account(self.calls.copy("calls"), sent)
 
     def delete_calls(self, _):
         self.calls.clear()
@@ -49,19 +49,21 @@ class Control:
     def get_faults(self, _):
         return self.rules.shown()
 
-    def post_faults(self, rules):
-        self.rules.set(rules or [])
+    def post_faults(self, sent):
+        """A list replaces all rules; with an `account` beside `rules`, those of that account."""
+        one = isinstance(sent, dict)
+        self.rules.set(sent["rules"] if one else sent or [], sent["account"] if one else None)
         return self.rules.shown()
 
     def delete_faults(self, _):
         self.rules.set([])
         return []
 
-    def get_held(self, _):
-        return list(self.rules.held)
+    def get_held(self, sent):
+        return of_account(list(self.rules.held), sent)
 
-    def post_release(self, _):
-        return self.rules.release()
+    def post_release(self, sent):
+        return self.rules.release((sent or {}).get("account"))
 
     # Settings ---------------------------------------------------------------------------------------------------
 
@@ -182,14 +184,20 @@ class Control:
                         one.attrs[name] = moment_of(sent["created"])
         return {"arn": one.arn}
 
-    def get_resources(self, _):
-        """All there is, in every account and region."""
+    def get_resources(self, sent):
+        """All there is, in every account and region; or in one account."""
         with self.state.lock:
             self.state.settle()
             return [{"arn": one.arn, "kind": one.kind, "id": one.id, "account": one.account, "region": one.region,
                      "status": one.status, "tags": one.tags, "port": one.database.port if one.database else None,
                      "attributes": blanked({key: value for key, value in one.attrs.items() if not key.startswith("_")})}
-                    for one in self.state.every()]
+                    for one in self.state.every() if (sent or {}).get("account", one.account) == one.account]
+
+
+def of_account(calls, sent):
+    """All, or those of the account that is named."""
+    account = (sent or {}).get("account")
+    return [one for one in calls if account in (None, one["account"])]
 
 
 def moment_of(text):

@@ -32,6 +32,8 @@ class Rule:
     status: int | None = None
     seen: int = 0
     struck: int = 0
+    # The account whose test made the rule, where one did.
+    of: str | None = None
 
     def matches(self, call, account):
         return (
@@ -57,14 +59,16 @@ class Faults:
             if entry in self.held:
                 self.held.remove(entry)
 
-    def release(self):
-        """Lets go of all calls that wait, and tells which."""
+    def release(self, account=None):
+        """Lets go of all calls that wait, or those of an account, and tells which."""
         with self._released:
-            gone, self.held = self.held, []
+            gone = [entry for entry in self.held if account in (None, entry["account"])]
+            self.held = [entry for entry in self.held if entry not in gone]
             self._released.notify_all()
         return gone
 
-    def set(self, rules):
+    def set(self, rules, account=None):
+        """Replaces all rules, or those that were made for an account's test; they are for that account if they don't say."""
         made = []
         for rule in rules:
             if set(rule) - FIELDS:
@@ -73,9 +77,10 @@ class Faults:
                 raise ValueError(f"kind is one of {', '.join(KINDS)}")
             # Long enough for a test to do what it holds a call for.
             usual = {"ms": 60000} if str(rule["kind"]).startswith("hold") else {}
-            made.append(Rule(**{**usual, **rule, "kind": str(rule["kind"])}))
+            mine = {"account": account, "of": account} if account else {}
+            made.append(Rule(**{**usual, **mine, **rule, "kind": str(rule["kind"])}))
         with self._lock:
-            self.rules = made
+            self.rules = [rule for rule in self.rules if account and rule.of != account] + made
 
     def strike(self, call, account):
         """The first rule that befalls this call. Every rule that matches counts it."""
