@@ -7,7 +7,6 @@
     reason = "a test that can't go on panics, says why it was not made, and may look at the clock"
 )]
 
-mod aws;
 mod bad_input;
 mod binary;
 mod cloud;

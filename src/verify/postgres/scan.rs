@@ -16,6 +16,7 @@ use crate::verify::{
     sql::How,
     statement::Statement,
 };
+use std::collections::BTreeSet;
 
 /// The names of the seeds: "fd1pgrw1", "fd1pgrw2", "fd1pgkey".
 const ROW_SEEDS: [u64; 2] = [u64::from_be_bytes(*b"fd1pgrw1"), u64::from_be_bytes(*b"fd1pgrw2")];
@@ -137,6 +138,21 @@ impl Plan {
             _ => format!("({hash} >> 32) & {P}::int8"),
         };
         (bucket, r)
+    }
+
+    /// What `source` gives of these buckets. Known by the key alone, so that the other columns of all other rows need not be hashed.
+    fn of_buckets(&self, source: &str, buckets: impl Iterator<Item = u32>) -> String {
+        if self.key.is_empty() {
+            return source.to_owned();
+        }
+        let inputs = Inputs::new(&self.key, "k");
+        let (mask, hash) = (self.how.buckets.saturating_sub(1), inputs.chain("k", KEY_SEED));
+        let list: BTreeSet<String> = buckets.map(|bucket| bucket.to_string()).collect();
+        format!(
+            "(select x.* from {source}) x where exists (select from (select {}) k where ({hash} & {mask}::int8)::int4 in ({}))",
+            inputs.list().join(", "),
+            list.into_iter().collect::<Vec<_>>().join(", ")
+        )
     }
 
     /// The statement that sums what `source` gives.
@@ -272,7 +288,7 @@ impl Plan {
         };
         format!(
             "select {bucket}::text, ({r})::text, words, g1::text{keys}{hashes} from {} where ({bucket}, {r}) in ({}) limit {most}",
-            self.hashed(source, &inputs, &more),
+            self.hashed(&self.of_buckets(source, wanted.iter().map(|(bucket, _)| *bucket)), &inputs, &more),
             pairs.join(", ")
         )
     }
@@ -283,7 +299,11 @@ impl Plan {
         let list: Vec<String> = buckets.iter().map(u32::to_string).collect();
         format!(
             "select {bucket}::text, ({r})::text, words, g1::text || ' ' || g2::text from {} where {bucket} in ({}) limit {most}",
-            self.hashed(source, &[format!("{} as words", self.words())], &["words".to_owned()]),
+            self.hashed(
+                &self.of_buckets(source, buckets.iter().copied()),
+                &[format!("{} as words", self.words())],
+                &["words".to_owned()]
+            ),
             list.join(", ")
         )
     }
