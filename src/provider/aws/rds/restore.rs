@@ -140,6 +140,31 @@ impl Wanted<'_> {
     }
 }
 
+/// How an instance is made, whatever it is restored from: the two requests have these in common, and no type that says so.
+macro_rules! made_as_wanted {
+    ($request:expr, $claim:expr) => {{
+        let wanted = Wanted(&$claim.link.params);
+        $request
+            .set_db_instance_class(wanted.text(keys::CLASS))
+            .set_db_subnet_group_name(wanted.text(keys::SUBNET_GROUP))
+            .set_vpc_security_group_ids(wanted.security_groups())
+            .set_db_parameter_group_name(wanted.group(keys::PARAMETER_GROUP))
+            .set_option_group_name(wanted.group(keys::OPTION_GROUP))
+            .set_ca_certificate_identifier(wanted.text(keys::CA))
+            .enable_iam_database_authentication(wanted.truth(keys::IAM))
+            .set_storage_type(wanted.text(keys::STORAGE_TYPE))
+            .set_iops(wanted.number(keys::IOPS))
+            .set_storage_throughput(wanted.number(keys::THROUGHPUT))
+            .multi_az(wanted.truth(keys::MULTI_AZ))
+            .publicly_accessible(false)
+            .deletion_protection(false)
+            .copy_tags_to_snapshot(false)
+            .auto_minor_version_upgrade(false)
+            .backup_retention_period(0)
+            .set_tags(Some(describe::as_tags(&tags::of($claim))))
+    }};
+}
+
 /// What is asked of a restore from a snapshot.
 fn from_snapshot(
     claim: &Claim,
@@ -150,26 +175,10 @@ fn from_snapshot(
         .text(keys::SNAPSHOT)
         .or_else(|| earlier.get(keys::SNAPSHOT).cloned())
         .ok_or_else(|| permanent("the copy gave no snapshot to restore"))?;
-    Ok(RestoreDbInstanceFromDbSnapshotInputBuilder::default()
+    let request = RestoreDbInstanceFromDbSnapshotInputBuilder::default()
         .db_snapshot_identifier(snapshot)
-        .db_instance_identifier(&claim.link.name)
-        .set_db_instance_class(wanted.text(keys::CLASS))
-        .set_db_subnet_group_name(wanted.text(keys::SUBNET_GROUP))
-        .set_vpc_security_group_ids(wanted.security_groups())
-        .set_db_parameter_group_name(wanted.group(keys::PARAMETER_GROUP))
-        .set_option_group_name(wanted.group(keys::OPTION_GROUP))
-        .set_ca_certificate_identifier(wanted.text(keys::CA))
-        .enable_iam_database_authentication(wanted.truth(keys::IAM))
-        .set_storage_type(wanted.text(keys::STORAGE_TYPE))
-        .set_iops(wanted.number(keys::IOPS))
-        .set_storage_throughput(wanted.number(keys::THROUGHPUT))
-        .multi_az(wanted.truth(keys::MULTI_AZ))
-        .publicly_accessible(false)
-        .deletion_protection(false)
-        .copy_tags_to_snapshot(false)
-        .auto_minor_version_upgrade(false)
-        .backup_retention_period(0)
-        .set_tags(Some(describe::as_tags(&tags::of(claim)))))
+        .db_instance_identifier(&claim.link.name);
+    Ok(made_as_wanted!(request, claim))
 }
 
 /// What is asked of a restore from continuous backup.
@@ -185,28 +194,12 @@ fn to_moment(claim: &Claim) -> Result<RestoreDbInstanceToPointInTimeInputBuilder
     if backup.is_none() && resource.is_none() {
         return Err(permanent("RDS tells neither the ARN of the continuous backup nor its resource id"));
     }
-    Ok(RestoreDbInstanceToPointInTimeInputBuilder::default()
+    let request = RestoreDbInstanceToPointInTimeInputBuilder::default()
         .set_source_db_instance_automated_backups_arn(backup)
         .set_source_dbi_resource_id(resource)
         .restore_time(DateTime::from_millis(moment.as_millis()))
-        .target_db_instance_identifier(&claim.link.name)
-        .set_db_instance_class(wanted.text(keys::CLASS))
-        .set_db_subnet_group_name(wanted.text(keys::SUBNET_GROUP))
-        .set_vpc_security_group_ids(wanted.security_groups())
-        .set_db_parameter_group_name(wanted.group(keys::PARAMETER_GROUP))
-        .set_option_group_name(wanted.group(keys::OPTION_GROUP))
-        .set_ca_certificate_identifier(wanted.text(keys::CA))
-        .enable_iam_database_authentication(wanted.truth(keys::IAM))
-        .set_storage_type(wanted.text(keys::STORAGE_TYPE))
-        .set_iops(wanted.number(keys::IOPS))
-        .set_storage_throughput(wanted.number(keys::THROUGHPUT))
-        .multi_az(wanted.truth(keys::MULTI_AZ))
-        .publicly_accessible(false)
-        .deletion_protection(false)
-        .copy_tags_to_snapshot(false)
-        .auto_minor_version_upgrade(false)
-        .backup_retention_period(0)
-        .set_tags(Some(describe::as_tags(&tags::of(claim)))))
+        .target_db_instance_identifier(&claim.link.name);
+    Ok(made_as_wanted!(request, claim))
 }
 
 #[cfg(test)]
