@@ -29,6 +29,7 @@ pub mod document;
 pub mod drill;
 pub mod engine;
 pub mod error;
+mod files;
 pub mod ids;
 pub mod journal;
 pub mod metrics;

@@ -1,12 +1,14 @@
 //! What is done to the disk for a claim: files written whole, folders emptied without following links.
 
 use super::{place::MARKER, scratch::refused};
-use crate::drill::{Fault, FaultClass};
+use crate::{
+    drill::{Fault, FaultClass},
+    files,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     fs, io,
-    io::Write,
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -29,25 +31,9 @@ pub(super) fn kind(path: &Path) -> Result<Kind, Fault> {
     }
 }
 
-/// Ends the name of a file that is not whole yet.
-pub(super) const PARTIAL: &str = ".partial";
-
 /// Writes a file so that it is there whole or not at all, for this user alone.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(PARTIAL);
-    let partial = PathBuf::from(partial);
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&partial, path)?;
-    path.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Makes the names in a folder last.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    fs::File::open(folder)?.sync_all()
+    files::write_whole(path, bytes, files::PRIVATE)
 }
 
 pub(super) fn gone_already(result: io::Result<()>) -> io::Result<()> {

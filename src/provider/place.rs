@@ -14,14 +14,12 @@
 //! Not guaranteed: the folders of a volume that is not mounted look absent.
 
 use super::{
-    disk::{
-        Kind, PARTIAL, cant, gone_already, kind, refuse_mounts, remove_contents_then_marker, sync_folder,
-        write_whole,
-    },
+    disk::{Kind, cant, gone_already, kind, refuse_mounts, remove_contents_then_marker, write_whole},
     scratch::{Scratch, real, refused},
 };
 use crate::{
     drill::{Claim, Fault, FaultClass, Scope},
+    files::{PARTIAL, sync_folder},
     playbook::SourceKind,
     ports::Owned,
 };

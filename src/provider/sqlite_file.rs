@@ -10,7 +10,7 @@
 use super::{
     backup_file::{self, Identity, Wanted},
     copy::unpack,
-    disk::{cant, sync_folder, write_whole},
+    disk::{cant, write_whole},
     pace,
     place::{Found, Place, identity, owned, unclear},
     scratch::{Scratch, real, refused},
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     drill::{Candidate, Claim, Fault, FaultClass, Hydration, Link, Outputs, RecoveryPoint, Scope},
+    files::sync_folder,
     ids::ClaimId,
     playbook::{Source, SourceKind, SqliteSource},
     ports::{

@@ -1,12 +1,12 @@
 //! The list between the two phases: a file that says what was found, where, and when.
 
 use super::{FORMAT, Found};
-use crate::{error::Failure, time::Timestamp};
-use std::{
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+use crate::{
+    error::Failure,
+    files::{PRIVATE, write_whole},
+    time::Timestamp,
 };
+use std::path::{Path, PathBuf};
 
 /// A list larger than this is none of ours.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -30,15 +30,8 @@ impl Listed {
 /// Writes the list, whole or not at all, for this user alone.
 pub fn save(found: &Found, file: &Path) -> Result<(), Failure> {
     let failed = || Failure::io(format!("writing the list {}", file.display()));
-    let mut partial = file.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
     let text = serde_json::to_vec_pretty(found).map_err(std::io::Error::other).map_err(failed())?;
-    let mut options = std::fs::OpenOptions::new();
-    let mut out =
-        options.write(true).create(true).truncate(true).mode(0o600).open(&partial).map_err(failed())?;
-    out.write_all(&text).and_then(|()| out.sync_all()).map_err(failed())?;
-    std::fs::rename(&partial, file).map_err(failed())
+    write_whole(file, &text, PRIVATE).map_err(failed())
 }
 
 /// Reads a list; none where there is none.

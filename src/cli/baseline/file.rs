@@ -8,6 +8,7 @@ use super::{key, listed, say};
 use crate::{
     app::App,
     error::Failure,
+    files::{SHARED, write_whole},
     ids::{Digest, StepId},
     playbook::Playbook,
     ports::{Baseline, BaselineKey},
@@ -63,10 +64,7 @@ pub(super) fn export(
         baselines,
     };
     let text = format!("{}\n", crate::cli::pretty(&file));
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
-    written.map_err(Failure::io(format!("writing {}", path.display())))
+    write_whole(path, text.as_bytes(), SHARED).map_err(Failure::io(format!("writing {}", path.display())))
 }
 
 /// Takes a file in. A recovery point that lies elsewhere on this machine is found by its file name and time.
