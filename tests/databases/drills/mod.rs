@@ -262,15 +262,7 @@ pub fn allowed(port: u16, user: &str, more: &str) -> String {
 
 /// Runs a program of the server's as its superuser.
 pub fn tool<'a>(server: &Server, program: &str, args: impl IntoIterator<Item = &'a str>) {
-    let output = Command::new(server.tool(program))
-        .args(args)
-        .env("PGHOST", server.host())
-        .env("PGPORT", server.port().to_string())
-        .env("PGUSER", server.user())
-        .env("PGPASSWORD", server.password())
-        .output()
-        .expect("runs");
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    super::dumps::run(server, program, &args.into_iter().collect::<Vec<_>>());
 }
 
 /// A text whose lines may have been wrapped, on one line.
