@@ -25,6 +25,7 @@ mod logins;
 mod moment;
 mod mysql;
 mod postgres;
+mod running;
 mod sketch;
 mod source;
 mod sql;

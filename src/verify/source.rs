@@ -6,10 +6,10 @@ use super::{
     baseline::LIVE_CONNECTIONS,
     cells::{Cells, Element},
     difference::{Comparison, compare},
-    location::{Located, by_digest, redacted},
+    location::{Located, by_digest},
     logins,
-    sql::{Mark, Session, Target, Trouble, open_server, outcome},
-    tables::{Binder, Measured, how, measure},
+    sql::{Mark, Session, Target, Trouble, open_server},
+    tables::{Binder, Measured, concluded, how, measure, sketched},
     targets::Aim,
     words::{counted, grouped},
 };
@@ -56,31 +56,11 @@ pub(super) async fn check(
     let differing = differences(session, live.as_mut(), check, &there, &here, &mut details).await?;
     let position = live.position().await.unwrap_or(None);
     live.close().await;
-    let rows: u64 = here.tables.iter().map(|(_, print)| print.rows).sum();
-    let passed = details.is_empty() && differing == 0;
-    let tables = counted(here.tables.len() as u64, "table");
-    let actual = match (passed, differing) {
-        (true, _) => format!("equal: {tables}, {}", counted(rows, "row")),
-        (false, 0) => format!("not proven: {tables}, {}", counted(rows, "row")),
-        (false, differing) => {
-            format!("{} of {tables} differ, {} read", grouped(differing), counted(rows, "row"))
-        }
-    };
-    details.append(&mut here.notes);
-    let digests = here
-        .tables
-        .iter()
-        .map(|(target, print)| (target.name().to_owned(), format!("{}:{}", print.algorithm, print.digest)));
     let expected = match position {
         Some(position) => format!("the source as it is now ({position})"),
         None => "the source as it is now".to_owned(),
     };
-    Ok(CheckOutcome {
-        details,
-        rows: Some(rows),
-        digests: digests.collect(),
-        ..outcome(passed, expected, actual)
-    })
+    Ok(concluded(here, expected, differing, details))
 }
 
 /// A session on the source's live database.
@@ -141,11 +121,7 @@ async fn differences(
             }
             Comparison::Rows(difference) => {
                 differing += 1;
-                let names = session.names(target, &difference.hashed_keys()).await?;
-                details.extend(difference.words(was, print, |key| {
-                    let words = super::tables::key_words(key, was, &names);
-                    if check.redact_keys { redacted(&words, &was.key) } else { words }
-                }));
+                details.extend(sketched(session, target, check, &difference, was, print).await?);
             }
         }
     }

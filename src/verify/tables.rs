@@ -169,7 +169,6 @@ pub(super) async fn check(
     let aim = Aim::Restored(ask.baseline.map_or(&[][..], |baseline| &baseline.tables));
     let mut measured = measure(session, check, &binder, aim, &tick).await?;
     let mut details = std::mem::take(&mut measured.faults);
-    let rows: u64 = measured.tables.iter().map(|(_, print)| print.rows).sum();
     let (expected, differing) = match (&check.expect, ask.baseline) {
         (FingerprintExpect::Digest(digest), _) => {
             (format!("digest {digest}"), digests(&measured, digest, &mut details))
@@ -188,6 +187,17 @@ pub(super) async fn check(
         (FingerprintExpect::Baseline, None) => ("a baseline".to_owned(), 1),
         (FingerprintExpect::Source, _) => ("the source".to_owned(), 1),
     };
+    Ok(concluded(measured, expected, differing, details))
+}
+
+/// What a check says of what it measured: `differing` tables, and `details` of which each makes it fail.
+pub(super) fn concluded(
+    measured: Measured,
+    expected: String,
+    differing: u64,
+    mut details: Vec<String>,
+) -> CheckOutcome {
+    let rows: u64 = measured.tables.iter().map(|(_, print)| print.rows).sum();
     let passed = details.is_empty() && differing == 0;
     let (tables, rows_read) = (counted(measured.tables.len() as u64, "table"), counted(rows, "row"));
     let actual = match (passed, differing) {
@@ -200,12 +210,12 @@ pub(super) async fn check(
         .tables
         .iter()
         .map(|(target, print)| (target.name().to_owned(), format!("{}:{}", print.algorithm, print.digest)));
-    Ok(CheckOutcome {
+    CheckOutcome {
         details,
         rows: Some(rows),
         digests: digests.collect(),
         ..outcome(passed, expected, actual)
-    })
+    }
 }
 
 /// Compares with a digest that is written down; says how many differ.
@@ -266,11 +276,7 @@ pub(super) async fn against(
             }
             Comparison::Rows(difference) => {
                 differing += 1;
-                let names = session.names(target, &difference.hashed_keys()).await?;
-                details.extend(difference.words(was, print, |key| {
-                    let words = key_words(key, was, &names);
-                    if check.redact_keys { location::redacted(&words, &was.key) } else { words }
-                }));
+                details.extend(sketched(session, target, check, &difference, was, print).await?);
             }
         }
     }
@@ -305,8 +311,24 @@ fn in_words(
     }
 }
 
+/// The rows that a sketch names, in words.
+pub(super) async fn sketched(
+    session: &mut dyn Session,
+    target: &Target,
+    check: &FingerprintCheck,
+    difference: &RowDifference,
+    was: &TableFingerprint,
+    is: &TableFingerprint,
+) -> Result<Vec<String>, Trouble> {
+    let names = session.names(target, &difference.hashed_keys()).await?;
+    Ok(difference.words(was, is, |key| {
+        let words = key_words(key, was, &names);
+        if check.redact_keys { location::redacted(&words, &was.key) } else { words }
+    }))
+}
+
 /// A key in words: an integer key as it is, another as it was found in the restored table, else by its digest.
-pub(super) fn key_words(key: &Key, was: &TableFingerprint, names: &BTreeMap<Key, String>) -> String {
+fn key_words(key: &Key, was: &TableFingerprint, names: &BTreeMap<Key, String>) -> String {
     match (key, names.get(key)) {
         (_, Some(name)) => name.clone(),
         (Key::Integer(value), None) => format!("{}={value}", was.key.join(",")),

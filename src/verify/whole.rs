@@ -104,30 +104,27 @@ pub(super) async fn schema(
     let (here, mut notes) = seen_of(&session.schema(grants, &check.exclude).await?, "here");
     let digest = catalog::digest(&here);
     let objects = counted(here.objects.len() as u64, "object");
-    let mut of_other = Vec::new();
     if !grants {
         notes.push("owners and grants are not compared: the restore leaves them out".to_owned());
     }
-    let (expected, differences) = match &check.expect {
+    let (expected, differences, mut of_other) = match &check.expect {
         FingerprintExpect::Baseline => {
             // What the playbook leaves out now was perhaps still in when the baseline was taken.
             let (was, hidden) = seen_of(baseline(ask)?, "in the baseline");
-            of_other = hidden;
             let mut was = catalog::without(&was, &check.exclude);
             if !grants {
                 was = catalog::without(&was, &catalog::OWNERS_AND_GRANTS);
             }
             let all = counted(was.objects.len() as u64, "object");
             let taken = ask.baseline.map(|baseline| baseline.taken.human()).unwrap_or_default();
-            (format!("the schema of the baseline of {taken}: {all}"), catalog::compare(&was, &here))
+            (format!("the schema of the baseline of {taken}: {all}"), catalog::compare(&was, &here), hidden)
         }
         FingerprintExpect::Source => {
             let mut live = super::source::open(ask).await?;
             let (was, hidden) = seen_of(&live.schema(grants, &check.exclude).await?, "in the source");
-            of_other = hidden;
             live.close().await;
             let all = counted(was.objects.len() as u64, "object");
-            (format!("the schema of the source as it is now: {all}"), catalog::compare(&was, &here))
+            (format!("the schema of the source as it is now: {all}"), catalog::compare(&was, &here), hidden)
         }
         FingerprintExpect::Digest(wanted) => {
             let differences = match wanted.eq_ignore_ascii_case(&digest) {
@@ -136,7 +133,7 @@ pub(super) async fn schema(
                     vec![format!("the digest is {digest}; what differs can be told from a baseline only")]
                 }
             };
-            (format!("digest {wanted}"), differences)
+            (format!("digest {wanted}"), differences, Vec::new())
         }
     };
     let mut details = differences;

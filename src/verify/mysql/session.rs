@@ -8,7 +8,7 @@ use super::{
     scan::{Plan, Source, element},
     schema::{self, Description, Relation},
     values::{self, Kind},
-    work::{self, Job, Server, Threads, asked, trouble},
+    work::{self, Job, Server, asked, trouble},
 };
 use crate::{
     drill::{Fault, FaultClass},
@@ -21,6 +21,7 @@ use crate::{
         catalog::{self, Findings},
         cells::{Element, modulo},
         fingerprint::{Head, Key, RowBytes},
+        running::Running,
         sql::{
             Found, How, Integrity, LeftOut, Mark, Seen, Session, Shape, Table, TableKind, Target, Trouble,
         },
@@ -48,7 +49,7 @@ const CHANGED: usize = 100_000;
 /// A session; when it is dropped, what it runs is ended.
 pub(in crate::verify) struct MysqlSession {
     login: Login,
-    threads: Threads,
+    running: Running,
     connections: Vec<MysqlAsk>,
     wanted: usize,
     server: Server,
@@ -64,7 +65,7 @@ pub(in crate::verify) struct MysqlSession {
 
 impl Drop for MysqlSession {
     fn drop(&mut self) {
-        self.threads.kill();
+        work::kill(&self.running);
     }
 }
 
@@ -76,8 +77,8 @@ impl MysqlSession {
         connections: usize,
         scratch: bool,
     ) -> Result<Self, Trouble> {
-        let threads = Threads::new(login);
-        let (mut ask, server) = work::open(login, PATIENCE, &threads).await?;
+        let running = Running::new(login);
+        let (mut ask, server) = work::open(login, PATIENCE, &running).await?;
         let position = work::position(&mut ask, &server).await;
         let grants = ask.rows("show grants", &[]).await.unwrap_or_default();
         let grants: Vec<String> = grants.into_iter().flatten().flatten().collect();
@@ -86,7 +87,7 @@ impl MysqlSession {
         let relations = schema::relations(&mut ask).await?;
         Ok(Self {
             login: login.clone(),
-            threads,
+            running,
             connections: vec![ask],
             wanted: if scratch { connections.max(1) } else { 1 },
             server,
@@ -112,8 +113,8 @@ impl MysqlSession {
         }
         let ordinary = self.relations.iter().filter(|(_, relation)| relation.kind == TableKind::Ordinary);
         let tables: Vec<String> = ordinary.map(|(name, _)| name.clone()).collect();
-        let (login, threads, wanted) = (self.login.clone(), self.threads.clone(), self.wanted);
-        let others = work::spread(&login, &threads, self.main()?, &tables, wanted).await?;
+        let (login, running, wanted) = (self.login.clone(), self.running.clone(), self.wanted);
+        let others = work::spread(&login, &running, self.main()?, &tables, wanted).await?;
         self.connections.extend(others);
         self.wanted = self.connections.len();
         Ok(())
@@ -284,7 +285,7 @@ impl Session for MysqlSession {
 
     async fn integrity(&mut self, seen: Seen<'_>) -> Result<Integrity, Trouble> {
         // In a session of its own: CHECK TABLE ends a transaction.
-        let mut ask = work::log_in(&self.login, PATIENCE, &self.threads).await?.0;
+        let mut ask = work::log_in(&self.login, PATIENCE, &self.running).await?.0;
         let found = catalog::integrity(&mut ask, ServerEngine::Mysql, false, seen).await?;
         ask.close().await;
         Ok(found.into())
@@ -526,7 +527,7 @@ impl Session for MysqlSession {
         if self.left {
             return;
         }
-        self.threads.forget();
+        self.running.forget();
         for ask in self.connections.drain(..) {
             ask.close().await;
         }

@@ -14,13 +14,16 @@ use crate::{
         mysql::{MysqlAsk, connect, explain, is_damage},
     },
     time::Period,
-    verify::sql::{Seen, Trouble},
+    verify::{
+        running::Running,
+        sql::{Seen, Trouble},
+    },
 };
 use futures_util::{TryStreamExt, stream::BoxStream};
 use sqlx::{AssertSqlSafe, Decode, MySql, Row as _, ValueRef, mysql::MySqlRow};
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -30,54 +33,25 @@ use tokio::task::JoinSet;
 /// Rows between two looks of those who watch, where they come one by one.
 const TICK_ROWS: u64 = 10_000;
 
-/// The connections of a session; what they run is stopped when it is dropped.
-#[derive(Debug, Clone)]
-pub(super) struct Threads {
-    login: Arc<Login>,
-    ids: Arc<Mutex<Vec<u64>>>,
-}
-
-impl Threads {
-    pub(super) fn new(login: &Login) -> Self {
-        Self { login: Arc::new(login.clone()), ids: Arc::default() }
-    }
-
-    fn add(&self, id: u64) {
-        if let Ok(mut ids) = self.ids.lock() {
-            ids.push(id);
+/// Asks the server to end them, and what they run.
+pub(super) fn kill(running: &Running) {
+    running.end(async |login, ids| {
+        let Ok(mut ask) = connect(&login, Period::ZERO).await else { return };
+        for id in ids {
+            // One that has ended is nothing to end.
+            let _ = ask.run(&format!("kill {id}")).await;
         }
-    }
-
-    /// Nothing runs any more.
-    pub(super) fn forget(&self) {
-        if let Ok(mut ids) = self.ids.lock() {
-            ids.clear();
-        }
-    }
-
-    /// Asks the server to end them, and what they run. Without this it would notice only when it has an answer to send.
-    pub(super) fn kill(&self) {
-        let ids = self.ids.lock().map(|mut ids| std::mem::take(&mut *ids)).unwrap_or_default();
-        let (Ok(runtime), false) = (tokio::runtime::Handle::try_current(), ids.is_empty()) else { return };
-        let login = Arc::clone(&self.login);
-        runtime.spawn(async move {
-            let Ok(mut ask) = connect(&login, Period::ZERO).await else { return };
-            for id in ids {
-                // One that has ended is nothing to end.
-                let _ = ask.run(&format!("kill {id}")).await;
-            }
-            ask.close().await;
-        });
-    }
+        ask.close().await;
+    });
 }
 
 /// Logs in, pins the settings, and begins.
 pub(super) async fn open(
     login: &Login,
     patience: Period,
-    threads: &Threads,
+    running: &Running,
 ) -> Result<(MysqlAsk, Server), Fault> {
-    let (mut ask, server) = log_in(login, patience, threads).await?;
+    let (mut ask, server) = log_in(login, patience, running).await?;
     begin(&mut ask).await?;
     Ok((ask, server))
 }
@@ -86,7 +60,7 @@ pub(super) async fn open(
 pub(super) async fn log_in(
     login: &Login,
     patience: Period,
-    threads: &Threads,
+    running: &Running,
 ) -> Result<(MysqlAsk, Server), Fault> {
     let mut ask = connect(login, patience).await?;
     let facts = ask
@@ -97,8 +71,9 @@ pub(super) async fn log_in(
         .await?;
     let mut facts = facts.into_iter().next().unwrap_or_default().into_iter();
     let mut next = || facts.next().flatten();
-    if let Some(id) = next().and_then(|id| id.parse().ok()) {
-        threads.add(id);
+    // A number, since it goes into a statement.
+    if let Some(id) = next().filter(|id| id.parse::<u64>().is_ok()) {
+        running.add(id);
     }
     let version = next().unwrap_or_default();
     let server = Server {
@@ -159,14 +134,14 @@ pub(super) async fn position(ask: &mut MysqlAsk, server: &Server) -> Option<Stri
 /// Fewer than wanted where that can't be had: with one connection nothing is locked.
 pub(super) async fn spread(
     login: &Login,
-    threads: &Threads,
+    running: &Running,
     main: &mut MysqlAsk,
     tables: &[String],
     wanted: usize,
 ) -> Result<Vec<MysqlAsk>, Fault> {
     let mut others = Vec::new();
     while others.len() + 1 < wanted {
-        match open(login, Period::ZERO, threads).await {
+        match open(login, Period::ZERO, running).await {
             Ok((ask, _)) => others.push(ask),
             Err(fault) => {
                 tracing::warn!(fault = fault.message, "going on with fewer connections");

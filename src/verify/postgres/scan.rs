@@ -214,8 +214,8 @@ impl Plan {
         Ok(Summed { bucket, cell, strong })
     }
 
-    /// The statement that tells the bucket and the 31 bits of keys that are given as integers.
-    pub(super) fn places(&self, keys: &[Vec<i128>]) -> String {
+    /// The statement that tells the bucket and the 31 bits of keys that are given as integers; none: none of them is a key.
+    pub(super) fn places(&self, keys: &[Vec<i128>]) -> Option<String> {
         let rows: Vec<String> = keys
             .iter()
             .zip(0..)
@@ -226,19 +226,22 @@ impl Plan {
                 format!("({number}, {})", values.join(", "))
             })
             .collect();
+        if rows.is_empty() {
+            return None;
+        }
         let names: Vec<String> = self.key.iter().map(|column| quoted(&column.name)).collect();
         let inputs = Inputs::new(&self.key, "k");
         let (bucket, r) = self.place();
         let first = if self.summed == 1 { format!(", x.{}::int8 as key1", names[0]) } else { String::new() };
         let key1 = if self.summed == 1 { ", key1" } else { "" };
-        format!(
+        Some(format!(
             "select n::text, {bucket}::text, ({r})::text from (with f as (select 1) select n, {} as kh{key1} from \
              (with f as (select 1) select x.n, {}{first} from (values {}) x(n, {})) i) j",
             inputs.chain("k", KEY_SEED),
             inputs.list().join(", "),
             rows.join(", "),
             names.join(", ")
-        )
+        ))
     }
 
     /// A key in words, over `x`: `id=5`, `code='a'`; long texts are cut.

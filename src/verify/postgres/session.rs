@@ -5,7 +5,7 @@ use super::{
     probe::{Role, role},
     relations::{self, Relation},
     scan::{Plan, table_source},
-    work::{self, Processes},
+    work,
 };
 use crate::{
     drill::{Fault, FaultClass},
@@ -18,6 +18,7 @@ use crate::{
         catalog::{self, Findings},
         cells::{Element, modulo},
         fingerprint::{Head, Key},
+        running::Running,
         sql::{Found, How, Integrity, LeftOut, Mark, Seen, Session, Shape, Table, Target, Trouble, Watch},
         statement::Statement,
     },
@@ -52,7 +53,7 @@ pub(in crate::verify) struct Reading<'a> {
 /// A session; when it is dropped, what it runs is cancelled.
 pub(in crate::verify) struct PostgresSession {
     pub(super) login: Login,
-    pub(super) processes: Processes,
+    pub(super) running: Running,
     /// The first holds the snapshot that the others share.
     pub(super) connections: Vec<PostgresAsk>,
     pub(super) wanted: usize,
@@ -70,15 +71,15 @@ pub(in crate::verify) struct PostgresSession {
 
 impl Drop for PostgresSession {
     fn drop(&mut self) {
-        self.processes.cancel();
+        work::cancel(&self.running);
     }
 }
 
 impl PostgresSession {
     /// Logs in.
     pub(in crate::verify) async fn open(login: &Login, reading: Reading<'_>) -> Result<Self, Trouble> {
-        let processes = Processes::new(login);
-        let mut ask = work::open(login, PATIENCE, &processes, reading.snapshot).await?;
+        let running = Running::new(login);
+        let mut ask = work::open(login, PATIENCE, &running, reading.snapshot).await?;
         let version = ask.version().await?;
         let encoding = ask.value("select pg_catalog.current_setting('server_encoding')", &[]).await?;
         let position = match (reading.scratch, reading.snapshot) {
@@ -90,7 +91,7 @@ impl PostgresSession {
         let relations = relations::relations(&mut ask).await?;
         Ok(Self {
             login: login.clone(),
-            processes,
+            running,
             connections: vec![ask],
             wanted: reading.connections.max(1),
             snapshot: reading.snapshot.map(str::to_owned),
@@ -120,8 +121,7 @@ impl PostgresSession {
             self.snapshot = exported;
         }
         while self.connections.len() < self.wanted {
-            let opened =
-                work::open(&self.login, Period::ZERO, &self.processes, self.snapshot.as_deref()).await;
+            let opened = work::open(&self.login, Period::ZERO, &self.running, self.snapshot.as_deref()).await;
             match opened {
                 Ok(ask) => self.connections.push(ask),
                 // Fewer connections take longer; they prove the same.
@@ -183,7 +183,7 @@ impl Session for PostgresSession {
 
     async fn integrity(&mut self, seen: Seen<'_>) -> Result<Integrity, Trouble> {
         // In a session of its own: amcheck may have to be created, in a transaction that is rolled back.
-        let mut ask = work::log_in(&self.login, PATIENCE, &self.processes).await?;
+        let mut ask = work::log_in(&self.login, PATIENCE, &self.running).await?;
         let found = catalog::integrity(&mut ask, ServerEngine::Postgres, self.scratch, seen).await?;
         ask.close().await;
         Ok(found.into())
@@ -323,12 +323,8 @@ impl Session for PostgresSession {
         keys: &[Vec<i128>],
     ) -> Result<Vec<Option<Element>>, Trouble> {
         let mut places = vec![None; keys.len()];
-        let possible = |key: &&Vec<i128>| key.iter().all(|value| i64::try_from(*value).is_ok());
-        if !keys.iter().any(|key| possible(&key)) {
-            return Ok(places);
-        }
-        let work = self.work(target, how).await?;
-        let rows = self.main()?.rows(&work.plan.places(keys), &[]).await?;
+        let Some(sql) = self.work(target, how).await?.plan.places(keys) else { return Ok(places) };
+        let rows = self.main()?.rows(&sql, &[]).await?;
         for row in rows {
             let mut numbers = row.into_iter().map(|text| text.and_then(|text| text.parse::<u32>().ok()));
             let mut next = || numbers.next().flatten();
@@ -410,10 +406,10 @@ impl Session for PostgresSession {
     }
 
     fn watch(&self) -> Option<Watch> {
-        let processes = self.processes.clone();
+        let running = self.running.clone();
         Some(Box::new(move || {
-            let processes = processes.clone();
-            Box::pin(async move { processes.doing().await })
+            let running = running.clone();
+            Box::pin(async move { work::doing(&running).await })
         }))
     }
 
@@ -435,7 +431,7 @@ impl Session for PostgresSession {
 
     async fn close(self: Box<Self>) {
         let mut session = *self;
-        session.processes.forget();
+        session.running.forget();
         for ask in session.connections.drain(..) {
             ask.close().await;
         }

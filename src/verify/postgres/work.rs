@@ -10,6 +10,7 @@ use crate::{
     time::Period,
     verify::{
         cells::Cells,
+        running::Running,
         sql::{Seen, Trouble},
     },
 };
@@ -18,7 +19,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -41,72 +42,39 @@ pub(super) const SETTINGS: &str = "\
     set statement_timeout = 0; set lock_timeout = '30s'; set idle_in_transaction_session_timeout = 0; set row_security = off; \
     set synchronize_seqscans = off; set default_transaction_read_only = on; set work_mem = '64MB'; set jit = off; set search_path = ''";
 
-/// The server processes of a session; they are cancelled when it is dropped.
-#[derive(Debug, Clone)]
-pub(super) struct Processes {
-    login: Arc<Login>,
-    ids: Arc<Mutex<Vec<String>>>,
+/// What the first of them is at, as the server tells.
+pub(super) async fn doing(running: &Running) -> Option<String> {
+    let first = running.first()?;
+    let mut ask = connect(running.login(), Period::ZERO).await.ok()?;
+    let told = ask
+        .value(
+            "select case when wait_event_type = 'IO' then 'waiting for storage (' || wait_event || ')' \
+             when wait_event is not null then 'waiting: ' || wait_event_type || ' ' || wait_event \
+             else 'computing' end from pg_catalog.pg_stat_activity where pid = $1::text::int and state = 'active'",
+            &[&first],
+        )
+        .await;
+    ask.close().await;
+    told.ok().flatten()
 }
 
-impl Processes {
-    pub(super) fn new(login: &Login) -> Self {
-        Self { login: Arc::new(login.clone()), ids: Arc::default() }
-    }
-
-    fn add(&self, id: String) {
-        if let Ok(mut ids) = self.ids.lock() {
-            ids.push(id);
+/// Asks the server to stop what they run.
+pub(super) fn cancel(running: &Running) {
+    running.end(async |login, ids| {
+        let Ok(mut ask) = connect(&login, Period::ZERO).await else { return };
+        for id in ids {
+            // One that has ended is nothing to cancel.
+            let _ = ask.value("select pg_cancel_backend($1::text::int)::text", &[&id]).await;
         }
-    }
-
-    /// Nothing runs any more.
-    pub(super) fn forget(&self) {
-        if let Ok(mut ids) = self.ids.lock() {
-            ids.clear();
-        }
-    }
-
-    /// What the first of them is at, as the server tells.
-    pub(super) async fn doing(&self) -> Option<String> {
-        let first = self.ids.lock().ok()?.first()?.clone();
-        let mut ask = connect(&self.login, Period::ZERO).await.ok()?;
-        let told = ask
-            .value(
-                "select case when wait_event_type = 'IO' then 'waiting for storage (' || wait_event || ')' \
-                 when wait_event is not null then 'waiting: ' || wait_event_type || ' ' || wait_event \
-                 else 'computing' end from pg_catalog.pg_stat_activity where pid = $1::text::int and state = 'active'",
-                &[&first],
-            )
-            .await;
         ask.close().await;
-        told.ok().flatten()
-    }
-
-    /// Asks the server to stop what they run.
-    pub(super) fn cancel(&self) {
-        let ids = self.ids.lock().map(|mut ids| std::mem::take(&mut *ids)).unwrap_or_default();
-        let (Ok(runtime), false) = (tokio::runtime::Handle::try_current(), ids.is_empty()) else { return };
-        let login = Arc::clone(&self.login);
-        runtime.spawn(async move {
-            let Ok(mut ask) = connect(&login, Period::ZERO).await else { return };
-            for id in ids {
-                // One that has ended is nothing to cancel.
-                let _ = ask.value("select pg_cancel_backend($1::text::int)::text", &[&id]).await;
-            }
-            ask.close().await;
-        });
-    }
+    });
 }
 
 /// Logs in; what the connection runs is cancelled with the others.
-pub(super) async fn log_in(
-    login: &Login,
-    patience: Period,
-    processes: &Processes,
-) -> Result<PostgresAsk, Fault> {
+pub(super) async fn log_in(login: &Login, patience: Period, running: &Running) -> Result<PostgresAsk, Fault> {
     let mut ask = connect(login, patience).await?;
     if let Some(id) = ask.value("select pg_catalog.pg_backend_pid()::text", &[]).await? {
-        processes.add(id);
+        running.add(id);
     }
     Ok(ask)
 }
@@ -115,10 +83,10 @@ pub(super) async fn log_in(
 pub(super) async fn open(
     login: &Login,
     patience: Period,
-    processes: &Processes,
+    running: &Running,
     snapshot: Option<&str>,
 ) -> Result<PostgresAsk, Fault> {
-    let mut ask = log_in(login, patience, processes).await?;
+    let mut ask = log_in(login, patience, running).await?;
     ask.run(SETTINGS).await?;
     let version = ask.version().await?;
     if version >= 140_000 {
